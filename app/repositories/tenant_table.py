@@ -1,0 +1,109 @@
+"""How a table of tenants is made: keys, indexes, row-level security, grants and its read view.
+
+Migrations call it, and so does a test that declares an object of its own: there is no second way to make such a table.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import CheckConstraint, MetaData, Table, Text, make_url
+from sqlalchemy.schema import CreateTable
+
+OWNER, APP, WORK = "rapport_owner", "rapport_app", "rapport_work"
+EVERYTHING = "select, insert, update, delete"
+
+_DIALECT = make_url("postgresql+asyncpg://").get_dialect()()
+_quoted = _DIALECT.identifier_preparer.quote
+
+
+def tenant_table(
+    table: Table,
+    *,
+    references: Mapping[str, str] | None = None,
+    unique: Sequence[str] = (),
+    sortable: Sequence[str] = (),
+    grants: str = EVERYTHING,
+) -> list[str]:
+    """The statements that make `table`, to be run in order as rapport_owner.
+
+    `references` maps a column to the table whose record it names, `unique` columns are so within a tenant, `sortable`
+    ones are what a list may be ordered by. An amount and its `<amount>_currency` are null together.
+    """
+    references = references or {}
+    return [
+        _created(table),
+        *(_foreign_key(table.name, column, target) for column, target in references.items()),
+        *(_unique_key(table, column) for column in unique),
+        *(_index(table, column) for column in dict.fromkeys((*sortable, *references))),
+        *protected(table.name, [column.name for column in table.c], grants),
+    ]
+
+
+def protected(name: str, columns: Sequence[str], grants: str) -> list[str]:
+    """Row-level security, grants and the read view of a table that exists.
+
+    Without the policy of the owner a backfill would change no row and say nothing; with FORCE even the owner obeys.
+    """
+    table = _quoted(name)
+    return [
+        f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
+        f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",
+        f"CREATE POLICY tenant ON {table} TO {APP} USING (tenant_id = app_tenant()) WITH CHECK (tenant_id = app_tenant())",
+        f"CREATE POLICY owner ON {table} TO {OWNER} USING (true) WITH CHECK (true)",
+        f"GRANT {grants} ON {table} TO {APP}",
+        read_view(name, columns),
+        f"GRANT SELECT ON {_quoted(name + '_read')} TO {APP}",
+    ]
+
+
+def read_view(name: str, columns: Sequence[str]) -> str:
+    """What generic reads select from: the owner's view lets every index work, which RLS does not for many operators.
+
+    A migration that adds a column runs this again with the new column at the end.
+    """
+    shown = ", ".join(_quoted(column) for column in columns)
+    view, table = _quoted(name + "_read"), _quoted(name)
+    return f"CREATE OR REPLACE VIEW {view} AS SELECT {shown} FROM {table} WHERE tenant_id = app_tenant()"  # noqa: S608  # quoted names only
+
+
+def across_tenants(name: str, grants: str) -> list[str]:
+    """What the work role may do with a table's rows of every tenant: claim, relay, purge."""
+    table = _quoted(name)
+    return [
+        f"CREATE POLICY work ON {table} TO {WORK} USING (true) WITH CHECK (true)",
+        f"GRANT {grants} ON {table} TO {WORK}",
+    ]
+
+
+def _created(table: Table) -> str:
+    own = table.to_metadata(MetaData())
+    for column in [one.name for one in table.c]:
+        if column + "_currency" in table.c:
+            both = f"({_quoted(column)} IS NULL) = ({_quoted(column + '_currency')} IS NULL)"
+            own.append_constraint(CheckConstraint(both, name=f"{table.name}_{column}_currency_check"))
+    return str(CreateTable(own).compile(dialect=_DIALECT)).strip()
+
+
+def _foreign_key(name: str, column: str, target: str) -> str:
+    """Over the tenant as well, so that no reference can leave it."""
+    key = _quoted(f"{name}_{column}_fkey")
+    columns = f"(tenant_id, {_quoted(column)})"
+    return (
+        f"ALTER TABLE {_quoted(name)} ADD CONSTRAINT {key} FOREIGN KEY {columns} "
+        f"REFERENCES {_quoted(target)} (tenant_id, id)"
+    )
+
+
+def _unique_key(table: Table, column: str) -> str:
+    key = _quoted(f"{table.name}_{column}_key")
+    return f"CREATE UNIQUE INDEX {key} ON {_quoted(table.name)} (tenant_id, {_indexed(table, column)})"
+
+
+def _index(table: Table, column: str) -> str:
+    index = _quoted(f"{table.name}_{column}_idx")
+    return f"CREATE INDEX {index} ON {_quoted(table.name)} (tenant_id, {_indexed(table, column)}, id)"
+
+
+def _indexed(table: Table, column: str) -> str:
+    """Order is by code point wherever the product runs, whatever the collation of the database."""
+    is_text = isinstance(table.c[column].type, Text)
+    return _quoted(column) + (' COLLATE "C"' if is_text else "")
