@@ -1,0 +1,58 @@
+"""The endpoints that the loader uses, for what a real server cannot be told to do: fail in a chosen way."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from itertools import count
+from urllib.parse import unquote
+
+import httpx
+
+BASE = "/api/v1/"
+Misbehaviour = Callable[[httpx.Request, int], httpx.Response | None]
+
+
+class FakeApi(httpx.AsyncBaseTransport):
+    """Keeps what is put, by (object, key). `misbehave(request, nth)` may answer or raise in its place."""
+
+    def __init__(self, misbehave: Misbehaviour | None = None):
+        self.records, self.seen, self.started, self.most_in_flight = {}, [], [], 0
+        self._misbehave, self._in_flight, self._ids = misbehave, 0, count(1)
+
+    async def handle_async_request(self, request):
+        self.seen.append(request)
+        nth = len(self.seen)
+        self.started.append(asyncio.get_running_loop().time())
+        self._in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self._in_flight)
+        try:
+            await asyncio.sleep(0)  # others get their turn, as over a wire
+            return (self._misbehave and self._misbehave(request, nth)) or self._answer(request)
+        finally:
+            self._in_flight -= 1
+
+    def _answer(self, request):
+        object_, *rest = unquote(request.url.path).removeprefix(BASE).split("/", 3)
+        if request.method == "PUT":
+            return self._put((object_, rest[2]), json.loads(request.content))
+        if request.url.params.get("role") == "admin":
+            return _page([{"id": "the-administrator"}])
+        return _page([record for (name, _), record in self.records.items() if name == object_])
+
+    def _put(self, place, body):
+        before = self.records.get(place)
+        if before and before["body"] == body:
+            return httpx.Response(200, json=before)
+        made = {
+            "id": before["id"] if before else str(next(self._ids)),
+            "version": before["version"] + 1 if before else 1,
+        }
+        self.records[place] = {**made, "externalIds": {"sample": place[1]}, "body": body}
+        return httpx.Response(200 if before else 201, json=self.records[place])
+
+    def body(self, object_, key):
+        return self.records[object_, key]["body"]
+
+
+def _page(records):
+    return httpx.Response(200, json={"data": records, "page": {"nextCursor": None, "hasMore": False}, "meta": {}})
