@@ -14,6 +14,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, NullPool
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from app.repositories.pool import dsn
 from app.repositories.tenant_table import APP, OWNER, WORK
 
 OLDEST = 15
@@ -21,10 +22,6 @@ MEMBERSHIP_HAS_OPTIONS = 16
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 ONE_AT_A_TIME = 7_277_306_817  # any number that nobody else locks
 SETTINGS = {"TimeZone": "UTC", "lock_timeout": "5s"}
-
-
-def dsn(url: str) -> str:
-    return url.replace("+asyncpg", "", 1)
 
 
 class CannotMigrate(Exception):

@@ -1,0 +1,77 @@
+"""One PostgreSQL and one Redis per run, a database per worker, a tenant per test. Nothing is ever rolled back.
+
+With CRM_DATABASE_URL (the login of an administrator) and CRM_REDIS_URL the run uses those servers, else its own.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.run import Run
+from tests.servers import Nursery, Servers
+from tests.world import Client, Place, World, running
+
+RUN = pytest.StashKey[Run]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    run = Run(getattr(config, "workerinput", {}).get("rapport"))
+    config.stash[RUN] = run
+    config.add_cleanup(run.close)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Called by xdist in the controller, for each worker."""
+    node.workerinput["rapport"] = node.config.stash[RUN].hand_over()
+
+
+@pytest.fixture(scope="session")
+def place(request: pytest.FixtureRequest, worker_id: str) -> Place:
+    """The database and the Redis of this worker, without an application."""
+    return request.config.stash[RUN].database(worker_id)
+
+
+@pytest.fixture(scope="session")
+async def world(place: Place) -> AsyncIterator[World]:
+    async with running(place) as started:
+        yield started
+
+
+@pytest.fixture
+async def client(world: World) -> Client:
+    """The administrator of a tenant of this test's own."""
+    return await world.tenant()
+
+
+@pytest.fixture
+async def stranger(world: World) -> Client:
+    """Somebody of another tenant."""
+    return await world.tenant()
+
+
+@pytest.fixture
+def settled(world: World) -> Callable[[], Awaitable[None]]:
+    """Wait until every committed event can be read."""
+    return world.settled
+
+
+@pytest.fixture
+def nursery(request: pytest.FixtureRequest) -> Nursery:
+    return request.config.stash[RUN].nursery
+
+
+@pytest.fixture
+def own_server(nursery: Nursery) -> Iterator[Servers]:
+    """PostgreSQL and Redis of this test alone: to kill, to stop, to hold transactions open on."""
+    servers = nursery.start()
+    yield servers
+    servers.stop()
+
+
+@pytest.fixture
+async def own_world(own_server: Servers) -> AsyncIterator[World]:
+    """The application on servers of its own."""
+    async with running(own_server.place) as started:
+        yield started

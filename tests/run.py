@@ -1,0 +1,89 @@
+"""The servers of one run of the suite: made by its controller, used by all of its workers."""
+
+import asyncio
+import os
+from dataclasses import asdict
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from app.repositories.migrate import migrate
+from app.repositories.pool import dsn
+from tests.servers import Nursery
+from tests.world import Place
+
+DATABASES_OF_REDIS = 16
+
+
+class Run:
+    """Nothing is started before the first test, or the first worker, asks for it."""
+
+    def __init__(self, given: dict[str, Any] | None) -> None:
+        """`given` is what a worker got from its controller."""
+        self._given = given or {}
+        self._name = self._given.get("name") or f"rapport_{token_hex(4)}"
+        self._template = Place(**self._given["template"]) if given else None
+        self._nursery: Nursery | None = None
+
+    @property
+    def nursery(self) -> Nursery:
+        if self._nursery is None:
+            seed = self._given.get("seed")
+            self._nursery = Nursery(Path(seed) if seed else None)
+        return self._nursery
+
+    @property
+    def template(self) -> Place:
+        """A migrated database to copy; nobody is connected to it."""
+        if self._template is None:
+            self._template = self._external() or self.nursery.start().place
+        return self._template
+
+    def hand_over(self) -> dict[str, Any]:
+        template = asdict(self.template)
+        return {"name": self._name, "template": template, "seed": str(self.nursery.seed) if self._nursery else None}
+
+    def database(self, worker: str) -> Place:
+        """A copy of the template for one worker, and a Redis database beside it."""
+        name = f"{self._name}_{worker}"
+        number = int("0" + worker.removeprefix("gw").removeprefix("master")) % DATABASES_OF_REDIS
+        asyncio.run(_create(self.template.at("postgres"), name, self.template.database))
+        return self.template.at(name, redis_database=number)
+
+    def close(self) -> None:
+        if self._nursery is not None:
+            self._nursery.close()
+        elif self._template is not None and not self._given:
+            asyncio.run(_drop(self._template.at("postgres").admin_url, self._name))
+
+    def _external(self) -> Place | None:
+        url, redis_url = os.environ.get("CRM_DATABASE_URL"), os.environ.get("CRM_REDIS_URL")
+        if not url or not redis_url:
+            return None
+        server = Place(dsn(url), dsn(url), redis_url)
+        template = server.at(f"{self._name}_template")
+        asyncio.run(_create(server, template.database, "template0"))
+        asyncio.run(migrate(template.url))
+        return template
+
+
+async def _create(server: Place, name: str, template: str) -> None:
+    """Owned by the login of the application, as the database of a product is."""
+    admin = await asyncpg.connect(server.admin_url)
+    try:
+        owner = await admin.fetchval("select quote_ident(coalesce($1, current_user))", urlsplit(server.url).username)
+        await admin.execute(f"create database {name} template {template} encoding 'UTF8' owner {owner}")
+    finally:
+        await admin.close()
+
+
+async def _drop(admin_url: str, prefix: str) -> None:
+    admin = await asyncpg.connect(admin_url)
+    try:
+        for row in await admin.fetch("select datname from pg_database where starts_with(datname, $1)", prefix):
+            await admin.execute(f"drop database {row['datname']} with (force)")
+    finally:
+        await admin.close()

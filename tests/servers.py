@@ -1,0 +1,214 @@
+"""PostgreSQL and Valkey for one run of the suite or for one test, from the wheels, without fsync.
+
+Each lives in a folder of its own, speaks over unix sockets only and dies with the process that started it.
+"""
+
+import asyncio
+import atexit
+import ctypes
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import cache, partial
+from pathlib import Path
+
+import asyncpg
+
+from app.local.account import server_account
+from app.local.binaries import Binaries, binaries
+from app.repositories.migrate import migrate
+from tests.world import Place
+
+ACCOUNT = server_account()
+DATABASE = LOGIN = "crm"
+GIVES_UP_AFTER_S = 20.0
+PR_SET_PDEATHSIG = 1
+INITDB = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--locale-provider=builtin"]
+INITDB += ["--builtin-locale=C.UTF-8", "--no-sync", "--no-instructions"]
+POSTGRES = {"listen_addresses": "", "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+POSTGRES |= {"timezone": "UTC", "max_connections": "200", "unix_socket_permissions": "0700"}
+VALKEY = ["--port", "0", "--save", "", "--appendonly", "no", "--databases", "64", "--unixsocketperm", "700"]
+
+
+class Server:
+    """One process that can be started, stopped, killed and started again."""
+
+    def __init__(self, folder: Path, name: str, argv: list[str], polite: signal.Signals) -> None:
+        self._folder, self._name, self._argv, self._polite = folder, name, argv, polite
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def log(self) -> Path:
+        return self._folder / f"{self._name}.log"
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._argv,
+                cwd=self._folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env={"PATH": os.defpath, "LC_ALL": "C.UTF-8"},
+                preexec_fn=partial(_die_with_parent, self._polite),  # noqa: PLW1509  # it makes one system call
+                **ACCOUNT.switch,
+            )
+        _wait_until(self._answers, self._name)
+
+    def stop(self) -> None:
+        self._end(self._polite)
+
+    def kill(self) -> None:
+        self._end(signal.SIGKILL)
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(how)
+            self._process.wait(GIVES_UP_AFTER_S)
+
+    def _answers(self) -> bool:
+        if self._process is None or self._process.poll() is not None:
+            raise RuntimeError(f"{self._name} did not start:\n{self.log.read_text()[-2000:]}")
+        return self.is_ready()
+
+    def is_ready(self) -> bool:
+        raise NotImplementedError
+
+
+class Postgres(Server):
+    def __init__(self, folder: Path) -> None:
+        self._data = folder / "data"
+        settings = [part for name, value in POSTGRES.items() for part in ("-c", f"{name}={value}")]
+        argv = [str(_binaries().postgres / "postgres"), "-D", str(self._data), "-k", str(folder), *settings]
+        super().__init__(folder, "postgres", argv, signal.SIGINT)
+
+    def is_ready(self) -> bool:
+        try:
+            lines = (self._data / "postmaster.pid").read_text().splitlines()
+        except FileNotFoundError:
+            return False
+        return len(lines) > 7 and lines[0] == str(self.pid) and lines[7].strip() == "ready"
+
+
+class Valkey(Server):
+    def __init__(self, folder: Path) -> None:
+        self._socket = str(folder / "valkey.sock")
+        argv = [str(_binaries().valkey), *VALKEY, "--unixsocket", self._socket, "--dir", str(folder)]
+        super().__init__(folder, "valkey", argv, signal.SIGTERM)
+
+    def is_ready(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as connection:
+            try:
+                connection.connect(self._socket)
+                connection.sendall(b"PING\r\n")
+                return connection.recv(16).startswith(b"+PONG")
+            except OSError:
+                return False
+
+
+class Servers:
+    """Both, in one folder. The database `crm` is migrated and belongs to the login `crm`, which is no superuser."""
+
+    def __init__(self, folder: Path, seed: Path | None = None) -> None:
+        self.folder = folder
+        if seed is None:
+            _as_other(["mkdir", "-m", "700", str(folder)])
+            _as_other([str(_binaries().postgres / "initdb"), "-D", str(folder / "data"), *INITDB])
+        else:
+            _as_other(["cp", "-a", str(seed), str(folder)])
+        self.postgres, self.valkey = Postgres(folder), Valkey(folder)
+
+    @property
+    def place(self) -> Place:
+        return Place(self._url("postgres"), self._url(LOGIN), f"unix://{self.folder}/valkey.sock?db=0")
+
+    def _url(self, login: str) -> str:
+        return f"postgresql://{login}@/{DATABASE}?host={self.folder}"
+
+    def start(self) -> None:
+        self.postgres.start()
+        self.valkey.start()
+
+    def stop(self) -> None:
+        self.valkey.stop()
+        self.postgres.stop()
+
+
+class Nursery:
+    """The servers of one process: the first is made from nothing, the others are copies of its folder."""
+
+    def __init__(self, seed: Path | None = None) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="rapport-tests-"))
+        ACCOUNT.owns(self.folder)
+        self._seed = seed
+        self._running: list[Servers] = []
+
+    @property
+    def seed(self) -> Path:
+        if self._seed is None:
+            servers = Servers(self.folder / "seed")
+            servers.postgres.start()
+            try:
+                asyncio.run(_fill(servers))
+            finally:
+                servers.postgres.stop()
+            self._seed = servers.folder
+        return self._seed
+
+    def start(self) -> Servers:
+        servers = Servers(self.folder / str(len(self._running)), self.seed)
+        self._running.append(servers)
+        servers.start()
+        return servers
+
+    def close(self) -> None:
+        for servers in self._running:
+            servers.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+async def _fill(servers: Servers) -> None:
+    root = await asyncpg.connect(host=str(servers.folder), user="postgres", database="postgres")
+    await root.execute(f"create role {LOGIN} login createrole createdb")
+    await root.execute(f"create database {DATABASE} owner {LOGIN}")
+    await root.close()
+    await migrate(servers.place.url)
+
+
+@cache
+def _binaries() -> Binaries:
+    """A copy of them, where one is needed at all, serves every run of a test process."""
+    runtime = Path(tempfile.mkdtemp(prefix="rapport-tests-"))
+    runtime.chmod(0o755)
+    atexit.register(shutil.rmtree, runtime, ignore_errors=True)
+    return binaries(ACCOUNT, runtime)
+
+
+def _as_other(command: list[str]) -> None:
+    done = subprocess.run(command, cwd="/", capture_output=True, text=True, check=False, **ACCOUNT.switch)
+    assert done.returncode == 0, done.stderr
+
+
+def _die_with_parent(how: signal.Signals) -> None:
+    """Runs in the child, after it changed its user: changing it would clear the wish again."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, how)
+
+
+def _wait_until(condition: Callable[[], bool], what: str) -> None:
+    end = time.monotonic() + GIVES_UP_AFTER_S
+    while not condition():
+        assert time.monotonic() < end, f"{what} was not ready within {GIVES_UP_AFTER_S:.0f} s"
+        time.sleep(0.01)
