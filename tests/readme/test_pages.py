@@ -1,0 +1,100 @@
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.source import ROOT
+from tests.readme.console import console
+from tests.readme.page import Normal, Step, keeps_promise, parsed, shown, steps
+from tests.readme.served import Served
+
+ADDRESS = "127.0.0.1:8000"
+PAGES = ("README.md", "docs/api.md")
+
+SAMPLE = """
+<!-- not run: it would never end -->
+```sh
+sleep 1000
+```
+
+```sh
+name=Ada; printf '{"id": "%s"}' 01900000-0000-7000-8000-000000000000
+```
+
+It answers
+
+```json
+{"id": "01911111-1111-7111-8111-111111111111"}
+```
+
+```sh
+printf 'HTTP/1.1 200 OK\\r\\netag: "3-b"\\r\\ndate: today\\r\\n\\r\\n{"name": "%s"}' $name
+```
+
+```http
+HTTP/1.1 200 OK
+ETag: "3-a"
+
+{"name": "Ada"}
+```
+"""
+
+
+def wrong_answers(page: str, outputs: list[str]) -> list[str]:
+    """Each step whose output differs from what the page shows by more than ids, times and the like."""
+    promised, given, wrong = Normal(), Normal(), []
+    for step, output in zip(steps(page), outputs, strict=True):
+        if step.answer:
+            language = step.answer.language
+            expected = parsed(language, promised(step.answer.text))
+            actual = parsed(language, given(output))
+            if not keeps_promise(language, expected, actual):
+                wrong.append(f"line {step.line}: {step.command}\nshows {expected}\ngives {actual}")
+    return wrong
+
+
+def rewritten(page: str, outputs: list[str]) -> str:
+    """The page with the real answers."""
+    pairs: list[tuple[Step, str]] = list(zip(steps(page), outputs, strict=True))
+    for step, output in reversed(pairs):
+        if step.answer:
+            page = page[: step.answer.start] + shown(step.answer, output) + page[step.answer.end :]
+    return page
+
+
+def test_a_page_is_run_in_one_shell_and_compared_but_for_what_cannot_repeat(tmp_path: Path) -> None:
+    with console(tmp_path) as shell:
+        outputs = [shell.run(step.command) for step in steps(SAMPLE)]
+    assert len(outputs) == 2
+    assert not wrong_answers(SAMPLE, outputs)
+    assert not wrong_answers(rewritten(SAMPLE, outputs), outputs)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"), [('"Ada"', '"Eva"'), ("200 OK", "201 Created"), ('"3-a"', '"4-a"'), ("ETag", "Date")]
+)
+def test_a_wrong_answer_is_seen(right: str, wrong: str, tmp_path: Path) -> None:
+    with console(tmp_path) as shell:
+        outputs = [shell.run(step.command) for step in steps(SAMPLE)]
+    head, answer = SAMPLE.split("```http")
+    assert len(wrong_answers(f"{head}```http{answer.replace(right, wrong)}", outputs)) == 1
+
+
+def test_a_command_that_fails_is_seen(tmp_path: Path) -> None:
+    with console(tmp_path) as shell, pytest.raises(AssertionError):
+        shell.run("false")
+
+
+@pytest.mark.own_server
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_gives_the_answers_it_shows(
+    name: str, served: Served, tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
+    page = (ROOT / name).read_text()
+    (tmp_path / ".rapport").symlink_to(served.state)
+    with console(tmp_path) as shell:
+        outputs = [shell.run(step.command.replace(ADDRESS, served.address)) for step in steps(page)]
+    outputs = [output.replace(served.address, ADDRESS) for output in outputs]
+    wrong = wrong_answers(page, outputs)
+    if wrong and pytestconfig.getoption("write_answers", default=False):
+        (ROOT / name).write_text(rewritten(page, outputs))
+    assert not wrong, "\n\n".join(wrong)
