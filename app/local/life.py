@@ -12,9 +12,10 @@ from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
-from app.local.errors import CannotStart
+from app.local.errors import CannotStart, unusable
 from app.local.process import Child, Program
 from app.local.state import State, write_private
+from app.settings import Settings
 
 READY_WITHIN_S = 60.0
 
@@ -25,12 +26,11 @@ Seed = Callable[[str, str], Awaitable[None]]
 @dataclass(slots=True)
 class Life:
     state: State
+    settings: Settings
     api_url: str
     ready_file: Path | None
     say: Say
     notice: Say
-    database_url: str = ""
-    redis_url: str = ""
     admin_key: str | None = None
     key_is_new: bool = False
     tenant_id: str | None = None
@@ -104,16 +104,21 @@ class Life:
             "apiUrl": self.api_url,
             "adminKey": self.admin_key,
             "tenantId": self.tenant_id,
-            "databaseUrl": self.database_url,
-            "redisUrl": self.redis_url,
+            "databaseUrl": self.settings.database_url,
+            "redisUrl": self.settings.redis_url,
             "pids": self._pids(),
         }
         write_private(self.ready_file, json.dumps(facts, indent=2) + "\n")
 
     def forget(self) -> None:
-        """Nobody takes the file of an earlier life for ours."""
-        if self.ready_file:
-            self.ready_file.unlink(missing_ok=True)
+        """Nobody takes the file of an earlier life for ours; where none can be written is found out at once."""
+        if self.ready_file is None:
+            return
+        try:
+            write_private(self.ready_file, "")
+            self.ready_file.unlink()
+        except OSError as error:
+            raise unusable(self.ready_file.absolute().parent, error) from error
 
     def _pids(self) -> dict[str, int | list[int]]:
         found: dict[str, int | list[int]] = {"supervisor": os.getpid()}

@@ -4,8 +4,8 @@ import asyncio
 import os
 import socket
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,18 +13,19 @@ from prometheus_client.multiprocess import mark_process_dead
 
 from app.local.account import server_account
 from app.local.binaries import binaries
+from app.local.environment import settings_of_environment
 from app.local.errors import CannotStart, GaveUp
-from app.local.first_key import first_key
 from app.local.life import Life, Say, Seed
+from app.local.port import listening
 from app.local.process import Child, Program, running
 from app.local.servers import Servers
 from app.local.signals import until_told
 from app.local.state import locate, opened, prepared_for_servers
+from app.local.tenants import first_key
 from app.repositories.cluster import make_login_and_database
 from app.repositories.migrate import migrate
 
 HOST = "127.0.0.1"
-BACKLOG = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +48,19 @@ def up(options: Options, say: Say, notice: Say) -> None:
 
 async def _live(options: Options, say: Say, notice: Say) -> None:
     """What is entered here is left in reverse: port, API, worker, Valkey, PostgreSQL, folder."""
-    addresses = _external_servers()
-    account = None if addresses else server_account()
+    settings = settings_of_environment()
+    account = None if settings.database_url else server_account()
     async with AsyncExitStack() as stack:
         state = await stack.enter_async_context(opened(locate(options.state, account)))
-        listener = stack.enter_context(_listening(options.port))
-        life = Life(state, f"http://{HOST}:{listener.getsockname()[1]}", options.ready_file, say, notice)
+        listener = stack.enter_context(listening(HOST, options.port))
+        api_url = f"http://{HOST}:{listener.getsockname()[1]}"
+        life = Life(state, settings, api_url, options.ready_file, say, notice)
         life.forget()
         if account:
             await stack.enter_async_context(prepared_for_servers(state, account))
             await _start_servers(life, Servers(state, account, binaries(account, state.runtime)), stack)
-        elif addresses:
-            life.database_url, life.redis_url = addresses
-        await migrate(life.database_url)
-        life.admin_key, life.key_is_new = await first_key(state, life.database_url)
+        await migrate(life.settings.database_url)
+        life.admin_key, life.key_is_new = await first_key(state, life.settings)
         await _start_product(life, options.workers, listener, stack)
         stack.callback(listener.close)
         stack.callback(life.forget)
@@ -75,7 +75,8 @@ async def _start_servers(life: Life, servers: Servers, stack: AsyncExitStack) ->
     await stack.enter_async_context(running(life.child("postgres", servers.postgres())))
     await stack.enter_async_context(running(life.child("valkey", servers.valkey())))
     await make_login_and_database(servers.administrator_url)
-    life.database_url, life.redis_url = servers.database_url, servers.redis_url
+    addresses = {"database_url": servers.database_url, "redis_url": servers.redis_url}
+    life.settings = life.settings.model_copy(update=addresses)
 
 
 async def _start_product(life: Life, workers: int, listener: socket.socket, stack: AsyncExitStack) -> None:
@@ -94,8 +95,8 @@ def _program(life: Life, name: str, arguments: Sequence[str], *descriptors: int)
     """
     root = str(Path(__file__).parents[2])
     environment = os.environ | {
-        "CRM_DATABASE_URL": life.database_url,
-        "CRM_REDIS_URL": life.redis_url,
+        "CRM_DATABASE_URL": life.settings.database_url,
+        "CRM_REDIS_URL": life.settings.redis_url,
         "OMP_NUM_THREADS": "1",
         "PROMETHEUS_MULTIPROC_DIR": str(life.state.metrics),
         "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")])),
@@ -124,32 +125,3 @@ async def _keep(life: Life, seed: Seed | None) -> None:
             life.tell()
     except* (CannotStart, GaveUp) as group:
         raise group.exceptions[0] from None
-
-
-def _external_servers() -> tuple[str, str] | None:
-    database_url, redis_url = os.environ.get("CRM_DATABASE_URL"), os.environ.get("CRM_REDIS_URL")
-    if database_url and redis_url:
-        return database_url, redis_url
-    if database_url or redis_url:
-        given, missing = (
-            ("CRM_DATABASE_URL", "CRM_REDIS_URL") if database_url else ("CRM_REDIS_URL", "CRM_DATABASE_URL")
-        )
-        raise CannotStart(
-            f"{given} is set and {missing} is not: set both to use servers of your own, or neither to have crm start its own."
-        )
-    return None
-
-
-@contextmanager
-def _listening(port: int) -> Iterator[socket.socket]:
-    """Taken before anything is started: two who want one port must not both think that they have it."""
-    with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((HOST, port))
-            listener.listen(BACKLOG)
-        except OSError as error:
-            raise CannotStart(
-                f"Port {port} cannot be used ({(error.strerror or str(error)).lower()}): choose another with --port, or 0 for any free one."
-            ) from error
-        yield listener
