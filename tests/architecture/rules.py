@@ -72,9 +72,9 @@ def stray_sql(source: Source) -> Found:
             yield node.lineno, f"SQL outside of the repositories: {node.value[:40]!r}"
 
 
-_EXEMPTION = re.compile(r"#\s*(noqa|type:|ruff:|mypy:|pragma|fmt:)")
+_EXEMPTION = re.compile(r"#\s*(noqa|type:|ruff:|mypy:|pragma)")
 _REASONED = re.compile(
-    r"#( ?(fmt: skip|noqa: [A-Z]+\d+(, ?[A-Z]+\d+)*|type: ignore\[[a-z, -]+\])\s+#)+(?! ?(noqa|type|fmt):) \S+ .*\S"
+    r"#( ?(noqa: [A-Z]+\d+(, ?[A-Z]+\d+)*|type: ignore\[[a-z, -]+\])\s+#)+(?! ?(noqa|type):).*\w{3}.*"
 )
 
 
