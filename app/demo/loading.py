@@ -73,7 +73,7 @@ class Loading:
             if entry.object == ACCOUNTS:
                 entry.body["ownerId"] = administrator
         for name in FILES:
-            async for record in self._client.pages(f"/{name}", fields="version,externalIds"):
+            async for record in self._client.pages(f"/{name}", sort="createdAt", fields="version,externalIds"):
                 if key := record["externalIds"].get(self._plan.mapping.system):
                     self._before[name, key] = record["version"]
 

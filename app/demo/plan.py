@@ -116,9 +116,10 @@ class Plan:
 
 
 def _entry(object_: str, key: str, row: Row, body: dict[str, Any], **references: tuple[str, str | None]) -> Entry:
-    """Without the references that lead nowhere."""
+    """What refers to nothing is null, so that a later load clears it; only an owner is left to the API to choose."""
     found = {name: (target, to) for name, (target, to) in references.items() if to is not None}
-    return Entry(object_, key, row, body, found)
+    empty = dict.fromkeys(references.keys() - {"ownerId"})
+    return Entry(object_, key, row, body | empty, found)
 
 
 def _by_key(rows: list[Row], column: str) -> dict[str, Row]:
