@@ -57,7 +57,7 @@ def settled(world: World) -> Callable[[], Awaitable[None]]:
     return world.settled
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def nursery(request: pytest.FixtureRequest) -> Nursery:
     return request.config.stash[RUN].nursery
 

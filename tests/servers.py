@@ -6,6 +6,7 @@ Each lives in a folder of its own, speaks over unix sockets only and dies with t
 import asyncio
 import atexit
 import ctypes
+import itertools
 import os
 import shutil
 import signal
@@ -18,10 +19,9 @@ from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 
-import asyncpg
-
 from app.local.account import server_account
 from app.local.binaries import Binaries, binaries
+from app.repositories.cluster import make_login_and_database
 from app.repositories.migrate import migrate
 from tests.world import Place
 
@@ -29,8 +29,8 @@ ACCOUNT = server_account()
 DATABASE = LOGIN = "crm"
 GIVES_UP_AFTER_S = 20.0
 PR_SET_PDEATHSIG = 1
-INITDB = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--locale-provider=builtin"]
-INITDB += ["--builtin-locale=C.UTF-8", "--no-sync", "--no-instructions"]
+INITDB = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions"]
+BUILTIN_LOCALE, SINCE = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"], 17
 POSTGRES = {"listen_addresses": "", "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 POSTGRES |= {"timezone": "UTC", "max_connections": "200", "unix_socket_permissions": "0700"}
 VALKEY = ["--port", "0", "--save", "", "--appendonly", "no", "--databases", "64", "--unixsocketperm", "700"]
@@ -40,7 +40,7 @@ class Server:
     """One process that can be started, stopped, killed and started again."""
 
     def __init__(self, folder: Path, name: str, argv: list[str], polite: signal.Signals) -> None:
-        self._folder, self._name, self._argv, self._polite = folder, name, argv, polite
+        self.folder, self._name, self._argv, self._polite = folder, name, argv, polite
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -50,13 +50,13 @@ class Server:
 
     @property
     def log(self) -> Path:
-        return self._folder / f"{self._name}.log"
+        return self.folder / f"{self._name}.log"
 
     def start(self) -> None:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._argv,
-                cwd=self._folder,
+                cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -88,11 +88,15 @@ class Server:
 
 
 class Postgres(Server):
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, programs: Path) -> None:
         self._data = folder / "data"
         settings = [part for name, value in POSTGRES.items() for part in ("-c", f"{name}={value}")]
-        argv = [str(_binaries().postgres / "postgres"), "-D", str(self._data), "-k", str(folder), *settings]
+        argv = [str(programs / "postgres"), "-D", str(self._data), "-k", str(folder), *settings]
         super().__init__(folder, "postgres", argv, signal.SIGINT)
+
+    @property
+    def admin_url(self) -> str:
+        return f"postgresql://postgres@/postgres?host={self.folder}"
 
     def is_ready(self) -> bool:
         try:
@@ -105,7 +109,7 @@ class Postgres(Server):
 class Valkey(Server):
     def __init__(self, folder: Path) -> None:
         self._socket = str(folder / "valkey.sock")
-        argv = [str(_binaries().valkey), *VALKEY, "--unixsocket", self._socket, "--dir", str(folder)]
+        argv = [str(programs().valkey), *VALKEY, "--unixsocket", self._socket, "--dir", str(folder)]
         super().__init__(folder, "valkey", argv, signal.SIGTERM)
 
     def is_ready(self) -> bool:
@@ -121,14 +125,9 @@ class Valkey(Server):
 class Servers:
     """Both, in one folder. The database `crm` is migrated and belongs to the login `crm`, which is no superuser."""
 
-    def __init__(self, folder: Path, seed: Path | None = None) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        if seed is None:
-            _as_other(["mkdir", "-m", "700", str(folder)])
-            _as_other([str(_binaries().postgres / "initdb"), "-D", str(folder / "data"), *INITDB])
-        else:
-            _as_other(["cp", "-a", str(seed), str(folder)])
-        self.postgres, self.valkey = Postgres(folder), Valkey(folder)
+        self.postgres, self.valkey = Postgres(folder, programs().postgres), Valkey(folder)
 
     @property
     def place(self) -> Place:
@@ -150,45 +149,65 @@ class Nursery:
     """The servers of one process: the first is made from nothing, the others are copies of its folder."""
 
     def __init__(self, seed: Path | None = None) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="rapport-tests-"))
-        ACCOUNT.owns(self.folder)
+        self._folder = Path(tempfile.mkdtemp(prefix="rapport-tests-"))
+        ACCOUNT.owns(self._folder)
         self._seed = seed
-        self._running: list[Servers] = []
+        self._running: list[Server] = []
+        self._numbers = itertools.count()
 
     @property
     def seed(self) -> Path:
         if self._seed is None:
-            servers = Servers(self.folder / "seed")
-            servers.postgres.start()
+            postgres = self.bare_postgres(programs().postgres)
             try:
-                asyncio.run(_fill(servers))
+                asyncio.run(_fill(postgres))
             finally:
-                servers.postgres.stop()
-            self._seed = servers.folder
+                postgres.stop()
+            self._seed = postgres.folder
         return self._seed
 
     def start(self) -> Servers:
-        servers = Servers(self.folder / str(len(self._running)), self.seed)
-        self._running.append(servers)
+        folder = self._new_folder()
+        _as_other(["cp", "-a", str(self.seed), str(folder)])
+        servers = Servers(folder)
+        self._running += [servers.postgres, servers.valkey]
         servers.start()
         return servers
 
+    def bare_postgres(self, programs: Path) -> Postgres:
+        """Freshly made by `initdb`: no role but the administrator's."""
+        folder = self._new_folder()
+        _as_other(["mkdir", "-m", "700", str(folder)])
+        locale = BUILTIN_LOCALE if major_version(programs) >= SINCE else []
+        _as_other([str(programs / "initdb"), "-D", str(folder / "data"), *INITDB, *locale])
+        postgres = Postgres(folder, programs)
+        self._running.append(postgres)
+        postgres.start()
+        return postgres
+
     def close(self) -> None:
-        for servers in self._running:
-            servers.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        for server in reversed(self._running):
+            server.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _new_folder(self) -> Path:
+        return self._folder / str(next(self._numbers))
 
 
-async def _fill(servers: Servers) -> None:
-    root = await asyncpg.connect(host=str(servers.folder), user="postgres", database="postgres")
-    await root.execute(f"create role {LOGIN} login createrole createdb")
-    await root.execute(f"create database {DATABASE} owner {LOGIN}")
-    await root.close()
-    await migrate(servers.place.url)
+async def _fill(postgres: Postgres) -> None:
+    await make_login_and_database(postgres.admin_url)
+    await migrate(Servers(postgres.folder).place.url)
+
+
+def major_version(programs: Path) -> int:
+    answer = subprocess.run(
+        [str(programs / "postgres"), "--version"], capture_output=True, text=True, check=True
+    ).stdout
+    return int(answer.split()[2].partition(".")[0])
 
 
 @cache
-def _binaries() -> Binaries:
+def programs() -> Binaries:
     """A copy of them, where one is needed at all, serves every run of a test process."""
     runtime = Path(tempfile.mkdtemp(prefix="rapport-tests-"))
     runtime.chmod(0o755)

@@ -1,5 +1,6 @@
 """From an empty database, or an older one, to the newest schema: roles and rights first, then the migrations."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ MEMBERSHIP_HAS_OPTIONS = 16
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 ONE_AT_A_TIME = 7_277_306_817  # any number that nobody else locks
 SETTINGS = {"TimeZone": "UTC", "lock_timeout": "5s"}
+_alembic = asyncio.Lock()  # Alembic keeps the running migration in globals: two in one process would mix databases.
 
 
 class CannotMigrate(Exception):
@@ -55,7 +57,7 @@ async def run_alembic(url: str, run: Callable[[Config], None]) -> None:
 
     engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
     try:
-        async with engine.connect() as connection:
+        async with _alembic, engine.connect() as connection:
             await connection.run_sync(with_connection)
     except CommandError as error:
         raise CannotMigrate(f"The database was migrated by another version of this program: {error}") from error
