@@ -16,7 +16,8 @@ RUN = pytest.StashKey[Run]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    run = Run(getattr(config, "workerinput", {}).get("rapport"))
+    given = getattr(config, "workerinput", {})
+    run = Run(given.get("rapport"), given.get("workerid", "master"))
     config.stash[RUN] = run
     config.add_cleanup(run.close)
 
@@ -28,9 +29,20 @@ def pytest_configure_node(node: Any) -> None:
 
 
 @pytest.fixture(scope="session")
-def place(request: pytest.FixtureRequest, worker_id: str) -> Place:
+def place(request: pytest.FixtureRequest) -> Place:
     """The database and the Redis of this worker, without an application."""
-    return request.config.stash[RUN].database(worker_id)
+    return request.config.stash[RUN].database()
+
+
+@pytest.fixture
+def database_copy(request: pytest.FixtureRequest) -> Place:
+    """A migrated database that this test may spoil."""
+    return request.config.stash[RUN].database()
+
+
+@pytest.fixture
+def empty_database(request: pytest.FixtureRequest) -> Place:
+    return request.config.stash[RUN].empty_database()
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """The servers of one run of the suite: made by its controller, used by all of its workers."""
 
 import asyncio
+import itertools
 import os
 from dataclasses import asdict
 from pathlib import Path
@@ -21,9 +22,11 @@ DATABASES_OF_REDIS = 16
 class Run:
     """Nothing is started before the first test, or the first worker, asks for it."""
 
-    def __init__(self, given: dict[str, Any] | None) -> None:
-        """`given` is what a worker got from its controller."""
+    def __init__(self, given: dict[str, Any] | None, worker: str) -> None:
+        """`given` is what the worker got from its controller."""
         self._given = given or {}
+        self._worker = worker
+        self._numbers = itertools.count()
         self._name = self._given.get("name") or f"rapport_{token_hex(4)}"
         self._template = Place(**self._given["template"]) if given else None
         self._nursery: Nursery | None = None
@@ -46,11 +49,17 @@ class Run:
         template = asdict(self.template)
         return {"name": self._name, "template": template, "seed": str(self.nursery.seed) if self._nursery else None}
 
-    def database(self, worker: str) -> Place:
-        """A copy of the template for one worker, and a Redis database beside it."""
-        name = f"{self._name}_{worker}"
-        number = int("0" + worker.removeprefix("gw").removeprefix("master")) % DATABASES_OF_REDIS
-        asyncio.run(_create(self.template.at("postgres"), name, self.template.database))
+    def database(self) -> Place:
+        """A copy of the template, with the Redis database of this worker."""
+        return self._database(self.template.database)
+
+    def empty_database(self) -> Place:
+        return self._database("template0")
+
+    def _database(self, template: str) -> Place:
+        name = f"{self._name}_{self._worker}_{next(self._numbers)}"
+        number = int("0" + self._worker.strip("gwmaster")) % DATABASES_OF_REDIS
+        asyncio.run(_create(self.template.at("postgres"), name, template))
         return self.template.at(name, redis_database=number)
 
     def close(self) -> None:

@@ -45,6 +45,20 @@ class Place:
         admin_url, url = (urlunsplit(urlsplit(one)._replace(path=f"/{database}")) for one in (self.admin_url, self.url))
         return Place(admin_url, url, _at_redis_database(self.redis_url, redis_database))
 
+    @asynccontextmanager
+    async def connect(
+        self, role: str | None = None, tenant_id: UUID | None = None
+    ) -> AsyncIterator[asyncpg.Connection]:
+        """As the administrator, or in one of our roles; in a tenant, or in none."""
+        settings = {"TimeZone": "UTC"} | ({"role": role} if role else {})
+        connection = await asyncpg.connect(self.url if role else self.admin_url, server_settings=settings)
+        try:
+            if tenant_id is not None:
+                await connection.execute("select set_config('app.tenant', $1, false)", str(tenant_id))
+            yield connection
+        finally:
+            await connection.close()
+
 
 class Client(httpx.AsyncClient):
     """One user of one tenant, with a key of its own."""
@@ -62,24 +76,10 @@ class World:
     def __init__(self, app: ASGIApp, settings: Settings, place: Place) -> None:
         self.app, self.settings, self.place = app, settings, place
 
-    @asynccontextmanager
-    async def connect(
-        self, role: str | None = None, tenant_id: UUID | None = None
-    ) -> AsyncIterator[asyncpg.Connection]:
-        """As the administrator, or in one of our roles; in a tenant, or in none."""
-        settings = {"TimeZone": "UTC"} | ({"role": role} if role else {})
-        connection = await asyncpg.connect(self.place.url if role else self.place.admin_url, server_settings=settings)
-        try:
-            if tenant_id is not None:
-                await connection.execute("select set_config('app.tenant', $1, false)", str(tenant_id))
-            yield connection
-        finally:
-            await connection.close()
-
     async def tenant(self, *, role: str = "admin", scopes: Sequence[str] = ("admin",)) -> Client:
         """A client of a new tenant, which has this one user."""
         tenant_id = uuid7()
-        async with self.connect() as admin:
+        async with self.place.connect() as admin:
             await admin.execute(
                 "insert into tenant (tenant_id, name, time_zone, locale, currency) values ($1, 'Test', 'UTC', 'en', 'EUR')",
                 tenant_id,
@@ -89,18 +89,18 @@ class World:
 
     async def member_of(self, client: Client, *, scopes: Sequence[str] = ("admin",), role: str = "member") -> Client:
         """Another user of the same tenant."""
-        async with self.connect() as admin:
+        async with self.place.connect() as admin:
             user_id = await _add_user(admin, client.tenant_id, role)
             return await self._client(admin, client.tenant_id, user_id, scopes)
 
     async def key_of(self, client: Client, *, scopes: Sequence[str]) -> Client:
         """The same user with another key."""
-        async with self.connect() as admin:
+        async with self.place.connect() as admin:
             return await self._client(admin, client.tenant_id, client.user_id, scopes)
 
     async def settled(self) -> None:
         """Returns when every event that is committed now can be read; transactions elsewhere may hold that up."""
-        async with self.connect() as admin:
+        async with self.place.connect() as admin:
             latest = await admin.fetchval(
                 "select pg_snapshot_xmax(pg_current_snapshot())::text::bigint + app_settle_base()"
             )

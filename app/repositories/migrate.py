@@ -15,7 +15,9 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, NullPool
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app.repositories.pool import dsn
+from app.domain.kernel.errors import Unavailable
+from app.repositories.compile import Statement
+from app.repositories.pool import Pool, dsn
 from app.repositories.tenant_table import APP, OWNER, WORK
 
 OLDEST = 15
@@ -48,7 +50,7 @@ async def run_alembic(url: str, run: Callable[[Config], None]) -> None:
     """One of Alembic's commands, as the role that owns the schema."""
 
     def with_connection(connection: Connection) -> None:
-        config = _config()
+        config = alembic_config()
         config.attributes["connection"] = connection
         run(config)
 
@@ -75,7 +77,7 @@ async def is_current(connection: asyncpg.Connection) -> bool:
 
 @cache
 def newest_revision() -> str:
-    return str(ScriptDirectory.from_config(_config()).get_current_head())
+    return str(ScriptDirectory.from_config(alembic_config()).get_current_head())
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +155,18 @@ async def _connected(url: str) -> AsyncIterator[asyncpg.Connection]:
         await connection.close()
 
 
-def _config() -> Config:
+def alembic_config() -> Config:
     """Configured here and not in a file: the folder lies beside the package, in a checkout as in an image."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     return config
+
+
+async def refuse_other_schema(pool: Pool, deadline: float) -> None:
+    """Raises `Unavailable` unless the database is at the newest revision."""
+    row = await pool.row(None, _REVISION, [], deadline)
+    if row is None or row["version_num"] != newest_revision():
+        raise Unavailable("The database has another schema than this program: run `crm migrate`.")
+
+
+_REVISION = Statement("select version_num from alembic_version", (), {})

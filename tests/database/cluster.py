@@ -43,11 +43,6 @@ class Cluster:
         here = self.admin_url.replace("/postgres?", f"/{name}?")
         return Place(here, here.replace("postgres@", f"{quote(login)}@"), "")
 
-    async def administer(self, place: Place, sql: str) -> None:
-        administrator = await asyncpg.connect(place.admin_url)
-        await administrator.execute(sql)
-        await administrator.close()
-
     async def _sweep(self) -> None:
         """Our roles go before the logins that granted them."""
         for (name,) in await self.administrator.fetch(DATABASES):

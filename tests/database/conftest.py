@@ -12,20 +12,18 @@ from tests.world import Place
 @pytest.fixture
 async def spoilt(place: Place) -> AsyncIterator[asyncpg.Connection]:
     """The administrator in a transaction that is rolled back: for schemas, which have no events."""
-    connection = await asyncpg.connect(place.admin_url)
-    transaction = connection.transaction()
-    await transaction.start()
-    yield connection
-    await transaction.rollback()
-    await connection.close()
+    async with place.connect() as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        yield connection
+        await transaction.rollback()
 
 
 @pytest.fixture(scope="module")
 async def same_version(place: Place) -> Path:
     """The programs of the server under test, where they are on this machine, else our own."""
-    connection = await asyncpg.connect(place.admin_url)
-    found = Path(await connection.fetchval("select setting from pg_config where name = 'BINDIR'"))
-    await connection.close()
+    async with place.connect() as administrator:
+        found = Path(await administrator.fetchval("select setting from pg_config where name = 'BINDIR'"))
     return found if (found / "initdb").exists() else programs().postgres
 
 

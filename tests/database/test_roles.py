@@ -2,7 +2,6 @@
 
 import asyncio
 
-import asyncpg
 import pytest
 
 from app.repositories import migrate as migrating
@@ -14,13 +13,17 @@ ROLES = ("rapport_owner", "rapport_app", "rapport_work")
 OPTIONS_SINCE = 16
 
 
+async def administer(place: Place, sql: str) -> None:
+    async with place.connect() as administrator:
+        await administrator.execute(sql)
+
+
 async def assert_served(place: Place) -> None:
     """The login can take each of the three roles, and the application finds the newest schema."""
     for role in ROLES:
-        connection = await asyncpg.connect(place.url, server_settings={"role": role})
-        assert await connection.fetchval("select current_user") == role
-        assert role == "rapport_work" or await is_current(connection)
-        await connection.close()
+        async with place.connect(role) as connection:
+            assert await connection.fetchval("select current_user") == role
+            assert role == "rapport_work" or await is_current(connection)
 
 
 async def test_a_login_that_may_create_roles_needs_nobody(cluster: Cluster) -> None:
@@ -43,7 +46,7 @@ async def test_a_login_that_may_not_create_roles_gets_the_sql_for_an_administrat
     assert [line for line in refusal.value.sql.splitlines() if line.startswith("create role")] == [
         f"create role {role} nologin;" for role in ROLES
     ]
-    await cluster.administer(place, refusal.value.sql)
+    await administer(place, refusal.value.sql)
     await migrate(place.url)
     await migrate(place.url)
     await assert_served(place)
@@ -57,7 +60,7 @@ async def test_a_login_that_does_not_own_the_database_gets_the_sql_for_an_admini
 
     assert "create extension pg_trgm" in refusal.value.sql
     assert "grant create on schema public to rapport_owner" in refusal.value.sql
-    await cluster.administer(place, refusal.value.sql)
+    await administer(place, refusal.value.sql)
     await migrate(place.url)
     await assert_served(place)
 
@@ -68,7 +71,7 @@ async def test_a_strange_name_of_a_login_is_quoted(cluster: Cluster) -> None:
     with pytest.raises(CannotMigrate) as refusal:
         await migrate(place.url)
 
-    await cluster.administer(place, refusal.value.sql)
+    await administer(place, refusal.value.sql)
     await migrate(place.url)
 
 
@@ -81,7 +84,7 @@ async def test_roles_that_somebody_else_made_are_taken_over_where_the_server_all
         with pytest.raises(CannotMigrate) as refusal:
             await migrate(place.url)
         assert "grant rapport_app to builder with set true, inherit false;" in refusal.value.sql
-        await cluster.administer(place, refusal.value.sql)
+        await administer(place, refusal.value.sql)
     await migrate(place.url)
 
     await assert_served(place)
@@ -133,11 +136,10 @@ async def test_an_old_server_is_refused(cluster: Cluster, monkeypatch: pytest.Mo
 async def test_a_database_of_a_newer_program_is_left_alone(cluster: Cluster) -> None:
     place = await cluster.database("crm", login="builder", rights="createrole")
     await migrate(place.url)
-    await cluster.administer(place, "update alembic_version set version_num = '9999'")
+    await administer(place, "update alembic_version set version_num = '9999'")
 
     with pytest.raises(CannotMigrate, match="another version"):
         await migrate(place.url)
 
-    connection = await asyncpg.connect(place.url, server_settings={"role": "rapport_app"})
-    assert not await is_current(connection)
-    await connection.close()
+    async with place.connect("rapport_app") as application:
+        assert not await is_current(application)
