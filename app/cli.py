@@ -135,9 +135,9 @@ def openapi(
     *, check: Annotated[bool, typer.Option("--check", help="Compare with the committed document.")] = False
 ) -> None:
     """Print the OpenAPI document, the same bytes for the same code."""
-    from app.api.openapi import document  # noqa: PLC0415  # see the module
+    from app.main import openapi_text  # noqa: PLC0415  # see the module
 
-    text = document()
+    text = openapi_text()
     if not check:
         typer.echo(text, nl=False)
     elif DOCUMENT.read_text() != text:

@@ -1,0 +1,98 @@
+"""A supervisor starts again what dies, and says so when that does not help."""
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.local import process
+from app.local.errors import CannotStart, GaveUp
+from app.local.process import Child, Program, running
+from app.local.roll import Roll
+from tests.operation.conftest import MYSELF
+from tests.operation.crm import Api, Crm, kill, until
+
+pytestmark = pytest.mark.own_server
+
+
+@pytest.fixture(scope="module")
+def living(installed) -> Iterator[Crm]:
+    crm = Crm(installed(MYSELF), "living")
+    crm.up("--workers", "2")
+    yield crm
+    crm.end()
+
+
+@pytest.mark.parametrize("victim", ["postgres", "valkey", "worker", "api"])
+def test_a_child_that_was_killed_is_started_again(living: Crm, victim: str) -> None:
+    before = living.ready()
+    api = Api(before)
+    acknowledged = api.create_account("Kept")
+    dead = before["pids"][victim]
+
+    for pid in dead if victim == "api" else [dead]:
+        kill(pid)
+
+    after = until(lambda: facts if (facts := living.ready())["pids"][victim] != dead else None, living.printed)
+    if victim == "api":
+        until(lambda: set(living.ready()["pids"]["api"]).isdisjoint(dead), living.printed)
+    until(lambda: api.name_of(acknowledged) == "Kept", living.printed)
+    assert "killed by SIGKILL" in living.printed()
+    assert after["adminKey"] == before["adminKey"]
+
+
+@pytest.fixture
+def roll(tmp_path: Path) -> Iterator[Roll]:
+    roll = Roll(tmp_path / "roll")
+    yield roll
+    roll.close()
+
+
+def program(code: str) -> Program:
+    return Program("The child", [sys.executable, "-c", code], {})
+
+
+async def test_a_child_that_dies_at_once_again_and_again_is_given_up(
+    roll: Roll, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "RESTARTS", 2)
+    said: list[str] = []
+    child = Child(program("raise SystemExit(7)"), roll, said.append)
+    async with running(child):
+        with pytest.raises(GaveUp, match=r"The child ended 3 times in a row \(exit code 7\)"):
+            await child.keep(lambda _: None)
+    assert len(said) == 2
+
+
+async def test_a_child_that_does_not_listen_is_killed_in_the_end(roll: Roll) -> None:
+    said: list[str] = []
+    deaf = program("import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('.'); time.sleep(60)")
+    child = Child(Program(deaf.name, deaf.command, {}, patience_s=0.5), roll, said.append)
+    async with running(child):
+        await asyncio.sleep(0.5)
+    assert child.ended == "killed by SIGKILL"
+    assert said == ["The child did not stop within 0 s and was killed."]
+
+
+async def test_the_next_supervisor_ends_the_survivors_of_the_last_one(roll: Roll, tmp_path: Path) -> None:
+    """As on systems where no signal tells a child that its supervisor was killed."""
+    await roll.begin()
+    async with running(Child(program("import time; time.sleep(60)"), roll, print)) as (survivor,):
+        next_one = Roll(tmp_path / "roll")
+        roll.close()
+        await next_one.begin()
+        assert survivor.ended == "killed by SIGTERM"
+        next_one.close()
+        roll.descriptor = Roll(tmp_path / "roll").descriptor
+
+
+async def test_a_server_that_cannot_start_is_reported_with_its_last_words(roll: Roll, tmp_path: Path) -> None:
+    async def never(_: int) -> bool:
+        return False
+
+    mute = program("raise SystemExit('no room left')")
+    child = Child(Program("The server", mute.command, {}, ready=never, log=tmp_path / "log"), roll, print)
+    with pytest.raises(CannotStart, match=r"The server did not start \(exit code 1\): no room left \(more in"):
+        await child.start()

@@ -1,0 +1,136 @@
+"""With servers of one's own: `crm up` starts none, and the other commands need nothing else."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from tests.operation.conftest import Started
+from tests.operation.crm import Api, Crm
+from tests.operation.installation import ROOT, Installation
+from tests.servers import Servers
+
+pytestmark = pytest.mark.own_server
+Using = Callable[[str], Crm]
+
+
+@pytest.fixture
+def using(crm: Started, somebody: Installation, own_server: Servers) -> Using:
+    """A `crm` whose environment names the servers of this test."""
+    place = own_server.place
+    return lambda name: crm(name, somebody, CRM_DATABASE_URL=place.url, CRM_REDIS_URL=place.redis_url)
+
+
+async def as_administrator(servers: Servers, *statements: str) -> None:
+    connection = await asyncpg.connect(servers.place.admin_url)
+    for statement in statements:
+        await connection.execute(statement)
+    await connection.close()
+
+
+def test_up_uses_them_and_makes_a_key_only_where_none_is_kept(using: Using, own_server: Servers) -> None:
+    one = using("external")
+    first = one.up()
+
+    assert first["pids"].keys() == {"supervisor", "worker", "api"}
+    assert first["databaseUrl"] == own_server.place.url
+    assert not (one.state / "data").exists()
+    assert one.stop() == 0
+
+    second = one.up()
+    assert second["adminKey"] == first["adminKey"]
+    assert one.stop() == 0
+
+    elsewhere = using("another folder").up()
+    assert elsewhere["adminKey"] != first["adminKey"]
+    assert elsewhere["tenantId"] == first["tenantId"]
+
+
+def test_a_kept_key_that_opens_nothing_is_said_and_not_replaced(using: Using) -> None:
+    one = using("foreign key")
+    one.installation.folder(f"{one.folder.name}/state")
+    (one.state / "admin-key").write_text("crm_live_0_0\n")
+    facts = one.up()
+    assert facts["adminKey"] is None
+    assert "does not open this database" in one.printed()
+    assert (one.state / "admin-key").read_text() == "crm_live_0_0\n"
+
+
+async def test_tenants_and_keys_are_made_at_the_command_line(using: Using) -> None:
+    one = using("commands")
+    made = json.loads(one.run("tenant", "create", "--name", "Acme").stdout)
+    assert made.keys() == {"tenantId", "userId", "adminKey"}
+
+    given = ["--tenant", made["tenantId"], "--user", made["userId"], "--scope", "accounts:read"]
+    key = one.run("key", "create", *given).stdout.strip()
+    facts = one.up()
+
+    reader, admin = Api(facts | {"adminKey": key}), Api(facts | {"adminKey": made["adminKey"]})
+    assert admin.call("GET", "/me")[1]["tenantId"] == made["tenantId"]
+    assert reader.call("GET", "/accounts")[0] == 200
+    assert reader.call("POST", "/accounts", {"name": "No"})[0] == 403
+
+    missing = one.run("key", "create", *given[:3], made["tenantId"], *given[4:])
+    assert missing.returncode == 1
+    assert re.fullmatch(r"crm: .*\n", missing.stderr)
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize(
+    ("grant", "excess"),
+    [
+        ("alter role rapport_app superuser", "is superuser"),
+        ("alter role rapport_app bypassrls", "has BYPASSRLS"),
+        ("create table mine (); alter table mine owner to rapport_app", "owns tables"),
+        ("grant rapport_owner to rapport_app with inherit true", "owns tables"),
+    ],
+)
+async def test_the_server_refuses_to_run_as_a_role_that_isolation_does_not_hold_for(
+    using: Using, own_server: Servers, grant: str, excess: str
+) -> None:
+    await as_administrator(own_server, grant)
+    done = using("privileged").run("serve", "--port", "0")
+    assert done.returncode == 1
+    assert f"The database role rapport_app {excess}" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+async def test_migrate_prints_the_sql_that_only_an_administrator_may_run(using: Using, own_server: Servers) -> None:
+    statements = "create role weak login", "create database empty"
+    await as_administrator(own_server, *statements)
+    one = using("migrate")
+    one.environment["CRM_DATABASE_URL"] = own_server.place.url.replace("crm@/crm", "weak@/empty")
+    done = one.run("migrate")
+    assert done.returncode == 3
+    assert "grant rapport_app to weak" in done.stdout
+    assert len(done.stderr.splitlines()) == 1
+
+    assert using("again").run("migrate").returncode == 0
+
+
+async def test_verify_fails_when_something_is_wrong(using: Using, own_server: Servers) -> None:
+    one = using("verify")
+    done = one.run("verify")
+    assert done.returncode == 0, done.stdout + done.stderr
+    await as_administrator(own_server, "alter table account no force row level security")
+    done = one.run("verify")
+    assert done.returncode == 1
+    assert "account" in done.stdout
+
+
+def test_a_database_that_cannot_be_reached_is_named_in_one_sentence(crm: Started, somebody: Installation) -> None:
+    nowhere = f"postgresql://crm@/crm?host={Path('/nowhere')}"
+    one = crm("nowhere", somebody, CRM_DATABASE_URL=nowhere, CRM_REDIS_URL="redis://127.0.0.1:1")
+    for command in ("up", "serve", "migrate", "verify"):
+        done = one.run(command)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert re.fullmatch(r"crm: The database cannot be used: .*\n", done.stderr), done.stderr
+
+
+def test_the_committed_document_is_the_one_of_the_code(crm: Started) -> None:
+    one = crm("openapi")
+    assert one.run("openapi", "--check").returncode == 0
+    assert one.run("openapi").stdout == (ROOT / "openapi" / "v1.json").read_text()
