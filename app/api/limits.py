@@ -179,13 +179,8 @@ class RateLimiter:
     """`run()` has to be running for leases to be renewed ahead of need and given back; `admit` works without it."""
 
     def __init__(self, redis_url: str, *, window_s: float = WINDOW_S, prefix: str = "rapport:rate:") -> None:
-        pool = BlockingConnectionPool.from_url(
-            redis_url,
-            max_connections=4,
-            timeout=REDIS_TIMEOUT_S,
-            socket_timeout=REDIS_TIMEOUT_S,
-            socket_connect_timeout=REDIS_TIMEOUT_S,
-        )
+        # No timeouts of its own: it would take asyncio.wait_for, which may swallow the cancellation at shutdown.
+        pool = BlockingConnectionPool.from_url(redis_url, max_connections=4, timeout=None)
         self._redis: Redis = Redis.from_pool(pool)
         self._take = self._redis.register_script(TAKE)
         self._enrol = self._redis.register_script(ENROL)
@@ -264,7 +259,8 @@ class RateLimiter:
         slice_ms = self._window_s * 1000 / SLICES
         arguments: list[Any] = [lease.limit, wanted, self.processes, reported, slice_ms, SLICES]
         try:
-            granted, left, more_in_ms = await self._take(keys=[f"{self._prefix}{key_id}"], args=arguments)
+            async with asyncio.timeout(REDIS_TIMEOUT_S):
+                granted, left, more_in_ms = await self._take(keys=[f"{self._prefix}{key_id}"], args=arguments)
         except LOST as error:
             self._hear(self.processes, error)
             return None
@@ -285,7 +281,8 @@ class RateLimiter:
     async def _stay_enrolled(self) -> None:
         while True:
             try:
-                known = await self._enrol(keys=[f"{self._prefix}processes"], args=[self._me, ENROLLED_FOR_S])
+                async with asyncio.timeout(REDIS_TIMEOUT_S):
+                    known = await self._enrol(keys=[f"{self._prefix}processes"], args=[self._me, ENROLLED_FOR_S])
                 self._hear(int(known))
             except LOST as error:
                 self._hear(self.processes, error)
@@ -314,7 +311,8 @@ class RateLimiter:
 
     async def _withdraw(self) -> None:
         try:
-            await self._redis.zrem(f"{self._prefix}processes", self._me)
+            async with asyncio.timeout(REDIS_TIMEOUT_S):
+                await self._redis.zrem(f"{self._prefix}processes", self._me)
         except LOST as error:
             log.info("left without telling Redis (%s)", type(error).__name__)
         await self._redis.aclose()

@@ -34,7 +34,7 @@ async def new_tenant(settings: Settings, name: str, email: str) -> Made:
 
 async def new_key(settings: Settings, tenant_id: UUID, user_id: UUID, name: str, scopes: Sequence[str]) -> str:
     async with _pool(settings) as pool:
-        wanted = ApiKeyCreate(name=name, scopes=list(scopes), user_id=user_id)
+        wanted = ApiKeyCreate(name=name, scopes=list(scopes))
         return await service.create_key(pool, CATALOG, settings.environment, tenant_id, user_id, wanted)
 
 

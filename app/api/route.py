@@ -1,0 +1,66 @@
+"""One route of the API, as data: what runs, and all that the document says of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from app.api.edge import Handler
+from app.domain.kernel.errors import (
+    AppError,
+    BadRequest,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Stale,
+    TooLarge,
+    TooManyRequests,
+    Unauthenticated,
+    Unavailable,
+    UnsupportedMedia,
+)
+
+Errors = tuple[type[AppError], ...]
+ALWAYS: Errors = (BadRequest, Unauthenticated, Forbidden, TooManyRequests, Unavailable)
+READING: Errors = (*ALWAYS, NotFound)
+SENDING: Errors = (*ALWAYS, Conflict, TooLarge, UnsupportedMedia, Invalid)
+EDITING: Errors = (*SENDING, NotFound, Stale)
+ANYONE = "anyone"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A query parameter or a header; `schema` is JSON Schema."""
+
+    name: str
+    description: str
+    schema: Mapping[str, Any]
+    place: str = "query"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiRoute:
+    """`permission` is the scope that a key needs, or `ANYONE` who has a key.
+
+    `body` and `shows` and all below serve the OpenAPI document; `handler` is what runs.
+    """
+
+    method: str
+    path: str
+    name: str
+    summary: str
+    description: str
+    tag: str
+    permission: str
+    handler: Handler
+    errors: Errors
+    status: int = 200
+    also: Sequence[int] = ()
+    body: type[BaseModel] | None = None
+    shows: type[BaseModel] | None = None
+    example: Any = None
+    body_example: Any = None
+    parameters: Sequence[Parameter] = ()
+    links: Mapping[str, str] | None = None

@@ -1,0 +1,152 @@
+"""Shapes and examples that only the document needs: lists, events, problems."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic.alias_generators import to_camel
+
+from app.domain.kernel.object_type import AnyObject
+from app.domain.kernel.schemas import Timestamp
+
+ID = "019ad1c0-7b3e-7c11-9d52-6f0c3a9b1e44"
+USER = "019ad1bf-02aa-7f04-8c1d-2b7a90c4d5e6"
+TIME = "2026-11-22T09:30:00.123456+00:00"
+
+
+class Shape(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel)
+
+
+class PageInfo(Shape):
+    next_cursor: str | None = Field(description="Give it as `cursor` to go on; null at the end.")
+    has_more: bool
+
+
+class Meta(Shape):
+    count: int | None = Field(None, description="All that match; only with count=exact.")
+
+
+class ListRequest(Shape):
+    """The parameters of the list as members of a body; filters are members, too: `"employees[gte]": 100`."""
+
+    model_config = ConfigDict(alias_generator=to_camel, extra="allow")
+
+    sort: str | None = None
+    limit: int | None = None
+    cursor: str | None = None
+    fields_: str | None = Field(None, alias="fields")
+    expand: str | None = None
+    count: str | None = None
+
+
+class EventActor(Shape):
+    id: UUID | None
+    on_behalf_of: UUID | None
+
+
+class EventCause(Shape):
+    id: UUID
+    depth: int
+
+
+class EventShape(Shape):
+    """What a write did. `previous` holds the former values of `changedFields`, `data` the whole record after."""
+
+    id: UUID
+    type: str
+    time: Timestamp
+    tenant_id: UUID
+    sequence: str
+    object: str
+    record_id: UUID
+    version: int
+    actor: EventActor
+    origin: str
+    change_set_id: UUID | None
+    cause: EventCause | None
+    changed_fields: list[str]
+    previous: dict[str, Any]
+    data: dict[str, Any]
+
+
+class EventPage(Shape):
+    data: list[EventShape]
+    page: PageInfo
+    meta: dict[str, Any]
+
+
+class BinnedShape(Shape):
+    """A deleted record; `data` is its last state."""
+
+    object: str
+    record_id: UUID
+    version: int
+    deleted_at: Timestamp
+    deleted_by: UUID | None
+    data: dict[str, Any]
+
+
+class BinPage(Shape):
+    data: list[BinnedShape]
+    page: PageInfo
+    meta: dict[str, Any]
+
+
+class ProblemError(Shape):
+    pointer: str = Field(description="JSON pointer into the body, or the name of a parameter or header.")
+    code: str
+    message: str
+    params: dict[str, Any]
+
+
+class Problem(Shape):
+    """RFC 9457. `code` is stable; `detail` and `message` say what to do."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: UUID
+    errors: list[ProblemError]
+
+
+def page_of(kind: AnyObject) -> type[BaseModel]:
+    read: Any = kind.read
+    return create_model(
+        f"{kind.model.__name__}Page", __base__=Shape, data=(list[read], ...), page=(PageInfo, ...), meta=(Meta, ...)
+    )
+
+
+def record_example(kind: AnyObject, **more: Any) -> dict[str, Any]:
+    """The kind's example as it is answered when it has just been created."""
+    stamps = {"createdAt": TIME, "createdBy": USER, "modifiedAt": TIME, "modifiedBy": USER}
+    defaults = kind.create.model_construct().model_dump(mode="json", by_alias=True)
+    known = {"id": ID, "version": 1, "custom": {}, **stamps, **defaults, **kind.example, **more}
+    return {name: known.get(name) for name in kind.fields}
+
+
+def page_example(items: list[Mapping[str, Any]]) -> dict[str, Any]:
+    return {"data": items, "page": {"nextCursor": None, "hasMore": False}, "meta": {}}
+
+
+def event_example(kind: AnyObject) -> dict[str, Any]:
+    return {
+        "id": "019ad1c0-7b40-7a02-8f31-c0ffee123456",
+        "type": f"{kind.name}.created",
+        "time": TIME,
+        "tenantId": "019ad1bf-0001-7d00-a111-5b0a7c9e2f10",
+        "sequence": "7412-93",
+        "object": kind.name,
+        "recordId": ID,
+        "version": 1,
+        "actor": {"id": USER, "onBehalfOf": None},
+        "origin": "api",
+        "changeSetId": None,
+        "cause": None,
+        "changedFields": sorted(kind.example),
+        "previous": dict.fromkeys(kind.example),
+        "data": record_example(kind),
+    }

@@ -1,0 +1,90 @@
+from typing import Annotated, Literal
+from uuid import UUID
+from zoneinfo import available_timezones
+
+from babel import Locale
+from babel.core import UnknownLocaleError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+from app.domain.kernel.money import Currency
+from app.domain.kernel.schemas import INT_MAX, Email, Input, Label, Limits, Name, RecordInput, RecordRead, Timestamp
+
+UserRole = Literal["admin", "member"]
+UserStatus = Literal["active", "inactive"]
+Scope = Annotated[str, Limits(60, pattern=r"^(admin|[a-z][a-z-]*:(read|write))$")]
+
+
+def _time_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise PydanticCustomError("unknown_time_zone", "This is no time zone of the IANA database.")
+    return name
+
+
+def _locale(name: str) -> str:
+    try:
+        return str(Locale.parse(name, sep="-")).replace("_", "-")
+    except (UnknownLocaleError, ValueError) as error:
+        raise PydanticCustomError("unknown_locale", "This is no known locale such as en-GB.") from error
+
+
+class UserCreate(RecordInput):
+    name: Name
+    email: Email = Field(description="Differs from user to user.")
+    manager_id: UUID | None = Field(None, description="The user above; the hierarchy has no cycles.")
+    region: Label | None = None
+    role: UserRole = Field("member", description="A member writes records; an admin also users, keys and the tenant.")
+    status: UserStatus = Field("active", description="The keys of an inactive user do not work.")
+
+
+class UserRead(RecordRead):
+    name: str
+    email: str
+    manager_id: UUID | None
+    region: str | None
+    role: UserRole
+    status: UserStatus
+
+
+class TenantCreate(Input):
+    name: Name
+    time_zone: Annotated[str, AfterValidator(_time_zone)] = "UTC"
+    locale: Annotated[str, AfterValidator(_locale)] = "en"
+    currency: Currency = "USD"
+
+
+class TenantRead(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel)
+
+    id: UUID
+    name: str
+    time_zone: str
+    locale: str
+    currency: str
+    schema_version: int
+
+
+class ApiKeyCreate(Input):
+    name: Name
+    user_id: UUID | None = Field(None, description="The user that the key acts as; left out, it is the caller.")
+    scopes: list[Scope] = Field(min_length=1, max_length=100)
+    expires_at: Timestamp | None = None
+    rate_limit_per_minute: int | None = Field(None, ge=0, le=INT_MAX, description="0 switches the limit off.")
+
+
+class ApiKeyRead(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel)
+
+    id: UUID
+    name: str
+    user_id: UUID
+    scopes: list[str]
+    expires_at: Timestamp | None
+    rate_limit_per_minute: int | None
+    created_at: Timestamp
+    created_by: UUID | None
+
+
+class ApiKeyCreated(ApiKeyRead):
+    key: str | None = Field(description="Shown once, here; null when the answer is replayed.")

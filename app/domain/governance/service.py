@@ -1,0 +1,111 @@
+from dataclasses import dataclass
+from hashlib import sha256
+from secrets import token_hex
+from uuid import UUID
+
+from app.domain.governance.objects import USER
+from app.domain.governance.schemas import ApiKeyCreate, TenantCreate, UserCreate, UserRead
+from app.domain.kernel.actor import Actor, Role
+from app.domain.kernel.catalog import Catalog
+from app.domain.kernel.claim import Claim
+from app.domain.kernel.errors import NotFound
+from app.domain.kernel.ids import uuid7
+from app.domain.kernel.query import Document
+from app.domain.kernel.schemas import creating
+from app.domain.records.service import RecordService
+from app.repositories.governance import Keys, Tenants
+from app.repositories.pool import Pool
+from app.repositories.session import Session
+
+ADMIN = "admin"
+
+
+class UserService(RecordService[UserRead]):
+    kind = USER
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """`key` is shown once; `document` is what is stored of it."""
+
+    key: str
+    document: Document
+
+
+class KeyService:
+    """API keys of the tenant: only administrators make, see and revoke them."""
+
+    def __init__(self, session: Session, environment: str) -> None:
+        self.session = session
+        self.environment = environment
+        self.keys = Keys(session)
+
+    async def create(self, data: ApiKeyCreate, claim: Claim | None = None) -> NewKey:
+        """Raises `Invalid` when there is no such user."""
+        self._require()
+        key_id = uuid7()
+        key = f"crm_{self.environment}_{key_id.hex}_{token_hex(32)}"
+        values = data.model_dump() | {"user_id": data.user_id or self.session.actor.id}
+        document = await self.keys.create(key_id, values, digest_of(key), claim)
+        return NewKey(key, document)
+
+    async def all(self) -> bytes:
+        """A JSON array, oldest first."""
+        self._require()
+        return await self.keys.all()
+
+    async def revoke(self, key_id: UUID, claim: Claim | None = None) -> Document:
+        """The key stops working everywhere within a second."""
+        self._require()
+        document = await self.keys.delete(key_id, claim)
+        if document is None:
+            raise NotFound("There is no such record.")
+        return document
+
+    def _require(self) -> None:
+        self.session.actor.require(ADMIN, role=Role.admin)
+
+
+class TenantService:
+    """The organisation that the session belongs to."""
+
+    def __init__(self, session: Session) -> None:
+        self.tenants = Tenants(session)
+
+    async def own(self) -> bytes:
+        """The tenant as JSON; everybody in it may know."""
+        return await self.tenants.own()
+
+
+@dataclass(frozen=True, slots=True)
+class NewTenant:
+    tenant_id: UUID
+    admin_user_id: UUID
+
+
+def digest_of(key: str) -> bytes:
+    return sha256(key.encode()).digest()
+
+
+def administrator(tenant_id: UUID, user_id: UUID) -> Actor:
+    """Who acts where no credential does: at the command line, and when a tenant begins."""
+    return Actor(tenant_id, user_id, user_id, Role.admin, frozenset({ADMIN}), schema_version=1)
+
+
+async def create_tenant(pool: Pool, catalog: Catalog, data: TenantCreate, admin_email: str) -> NewTenant:
+    """The tenant and its first administrator, in one transaction."""
+    new = NewTenant(uuid7(), uuid7())
+    session = Session(pool, administrator(new.tenant_id, new.admin_user_id), catalog, origin="cli")
+    user = {"id": new.admin_user_id, "name": "Administrator", "email": admin_email, "role": "admin"}
+    async with session.transaction():
+        await Tenants(session).create(data)
+        await UserService(session).create(creating(UserCreate).model_validate(user))
+    return new
+
+
+async def create_key(
+    pool: Pool, catalog: Catalog, environment: str, tenant_id: UUID, user_id: UUID, data: ApiKeyCreate
+) -> str:
+    """A key of the tenant, made at the command line. Raises `Invalid` when there is no such user."""
+    session = Session(pool, administrator(tenant_id, user_id), catalog, origin="cli")
+    return (await KeyService(session, environment).create(data)).key
