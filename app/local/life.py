@@ -68,7 +68,7 @@ class Life:
         """A key that was revoked, or belongs to another database, opens nothing: better said than found out."""
         status, answer = await asyncio.to_thread(_get, self.api_url, "/api/v1/me", self.admin_key)
         if status == 200:
-            self.tenant_id = answer["tenantId"]
+            self.tenant_id = answer["tenant"]["id"]
         else:
             self.admin_key = None
             self.notice(

@@ -46,7 +46,7 @@ def test_up_uses_them_and_makes_a_key_only_where_none_is_kept(using: Using, own_
 
     elsewhere = using("another folder").up()
     assert elsewhere["adminKey"] != first["adminKey"]
-    assert elsewhere["tenantId"] == first["tenantId"]
+    assert elsewhere["tenant"]["id"] == first["tenantId"]
 
 
 def test_a_kept_key_that_opens_nothing_is_said_and_not_replaced(using: Using) -> None:
@@ -69,7 +69,7 @@ async def test_tenants_and_keys_are_made_at_the_command_line(using: Using) -> No
     facts = one.up()
 
     reader, admin = Api(facts | {"adminKey": key}), Api(facts | {"adminKey": made["adminKey"]})
-    assert admin.call("GET", "/me")[1]["tenantId"] == made["tenantId"]
+    assert admin.call("GET", "/me")[1]["tenant"]["id"] == made["tenantId"]
     assert reader.call("GET", "/accounts")[0] == 200
     assert reader.call("POST", "/accounts", {"name": "No"})[0] == 403
 

@@ -26,7 +26,7 @@ def test_the_key_of_the_first_start_opens_the_records_of_every_later_one(crm: St
     first = one.up()
     api = Api(first)
 
-    assert api.call("GET", "/me")[1]["tenantId"] == first["tenantId"]
+    assert api.call("GET", "/me")[1]["tenant"]["id"] == first["tenantId"]
     assert first.keys() == {"apiUrl", "adminKey", "tenantId", "databaseUrl", "redisUrl", "pids"}
     assert first["pids"].keys() == {"supervisor", "postgres", "valkey", "worker", "api"}
     assert (
