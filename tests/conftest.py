@@ -29,20 +29,25 @@ def pytest_configure_node(node: Any) -> None:
 
 
 @pytest.fixture(scope="session")
-def place(request: pytest.FixtureRequest) -> Place:
+def run(request: pytest.FixtureRequest) -> Run:
+    return request.config.stash[RUN]
+
+
+@pytest.fixture(scope="session")
+def place(run: Run) -> Place:
     """The database and the Redis of this worker, without an application."""
-    return request.config.stash[RUN].database()
+    return run.database()
 
 
 @pytest.fixture
-def database_copy(request: pytest.FixtureRequest) -> Place:
+def database_copy(run: Run) -> Place:
     """A migrated database that this test may spoil."""
-    return request.config.stash[RUN].database()
+    return run.database()
 
 
 @pytest.fixture
-def empty_database(request: pytest.FixtureRequest) -> Place:
-    return request.config.stash[RUN].empty_database()
+def empty_database(run: Run) -> Place:
+    return run.empty_database()
 
 
 @pytest.fixture(scope="session")
@@ -70,8 +75,8 @@ def settled(world: World) -> Callable[[], Awaitable[None]]:
 
 
 @pytest.fixture(scope="session")
-def nursery(request: pytest.FixtureRequest) -> Nursery:
-    return request.config.stash[RUN].nursery
+def nursery(run: Run) -> Nursery:
+    return run.nursery
 
 
 @pytest.fixture
