@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from hashlib import sha256
-from secrets import token_hex
 from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -15,10 +13,18 @@ import asyncpg
 import httpx
 from starlette.types import ASGIApp
 
+from app.domain.governance.schemas import ApiKeyCreate, TenantCreate, UserCreate
+from app.domain.governance.service import UserService, administrator, create_key, create_tenant
 from app.domain.kernel.ids import uuid7
+from app.domain.kernel.schemas import creating
+from app.domain.registry import CATALOG
+from app.main import create_app
+from app.repositories.pool import Pool, Target
+from app.repositories.session import Session
 from app.settings import Settings
 
 ENVIRONMENT = "test"
+EVERYTHING = ("admin",)
 SETTLES_WITHIN_S = 10.0
 
 # Transaction ids are the one thing about other databases that every role may see.
@@ -26,6 +32,7 @@ HOLDERS = """
 select l.pid, a.datname, a.application_name, a.state from pg_locks l left join pg_stat_activity a using (pid)
  where l.locktype = 'transactionid' and l.mode = 'ExclusiveLock' and l.granted
 """
+LATEST = "select pg_snapshot_xmax(pg_current_snapshot())::text::bigint + app_settle_base()"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,82 +70,61 @@ class Place:
 class Client(httpx.AsyncClient):
     """One user of one tenant, with a key of its own."""
 
-    def __init__(self, app: ASGIApp, tenant_id: UUID, user_id: UUID, key_id: UUID, key: str) -> None:
+    def __init__(self, app: ASGIApp, tenant_id: UUID, user_id: UUID, key: str) -> None:
         super().__init__(
             transport=httpx.ASGITransport(app, raise_app_exceptions=False),
             base_url="http://test/api/v1",
             headers={"Authorization": f"Bearer {key}"},
         )
-        self.app, self.tenant_id, self.user_id, self.key_id, self.key = app, tenant_id, user_id, key_id, key
+        self.app, self.tenant_id, self.user_id, self.key = app, tenant_id, user_id, key
 
 
 class World:
-    def __init__(self, app: ASGIApp, settings: Settings, place: Place) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, place: Place, pool: Pool) -> None:
         self.app, self.settings, self.place = app, settings, place
+        self._pool = pool
 
-    async def tenant(self, *, role: str = "admin", scopes: Sequence[str] = ("admin",)) -> Client:
-        """A client of a new tenant, which has this one user."""
-        tenant_id = uuid7()
-        async with self.place.connect() as admin:
-            await admin.execute(
-                "insert into tenant (tenant_id, name, time_zone, locale, currency) values ($1, 'Test', 'UTC', 'en', 'EUR')",
-                tenant_id,
-            )
-            user_id = await _add_user(admin, tenant_id, role)
-            return await self._client(admin, tenant_id, user_id, scopes)
+    async def tenant(self, *, scopes: Sequence[str] = EVERYTHING) -> Client:
+        """A client of a new tenant, whose one user is its administrator."""
+        new = await create_tenant(self._pool, CATALOG, TenantCreate(name="Test", currency="EUR"), "admin@test.example")
+        return await self._client(new.tenant_id, new.admin_user_id, scopes)
 
-    async def member_of(self, client: Client, *, scopes: Sequence[str] = ("admin",), role: str = "member") -> Client:
+    async def member_of(self, client: Client, *, scopes: Sequence[str] = EVERYTHING, role: str = "member") -> Client:
         """Another user of the same tenant."""
-        async with self.place.connect() as admin:
-            user_id = await _add_user(admin, client.tenant_id, role)
-            return await self._client(admin, client.tenant_id, user_id, scopes)
+        user_id = uuid7()
+        user = {"id": user_id, "name": "Ada Test", "email": f"{user_id}@test.example", "role": role}
+        session = Session(self._pool, administrator(client.tenant_id, client.user_id), CATALOG, origin="cli")
+        await UserService(session).create(creating(UserCreate).model_validate(user))
+        return await self._client(client.tenant_id, user_id, scopes)
 
-    async def key_of(self, client: Client, *, scopes: Sequence[str]) -> Client:
-        """The same user with another key."""
-        async with self.place.connect() as admin:
-            return await self._client(admin, client.tenant_id, client.user_id, scopes)
+    async def key_of(self, client: Client, *, scopes: Sequence[str] = EVERYTHING, **more: Any) -> Client:
+        """The same user with another key; `more` are fields of `ApiKeyCreate`."""
+        return await self._client(client.tenant_id, client.user_id, scopes, **more)
 
     async def settled(self) -> None:
         """Returns when every event that is committed now can be read; transactions elsewhere may hold that up."""
-        async with self.place.connect() as admin:
-            latest = await admin.fetchval(
-                "select pg_snapshot_xmax(pg_current_snapshot())::text::bigint + app_settle_base()"
-            )
+        async with self.place.connect() as administrator:
+            latest = await administrator.fetchval(LATEST)
             end = monotonic() + SETTLES_WITHIN_S
-            while not await admin.fetchval("select app_horizon() >= $1", latest):
+            while not await administrator.fetchval("select app_horizon() >= $1", latest):
                 if monotonic() > end:
-                    raise AssertionError(f"the horizon stands still, held by {await admin.fetch(HOLDERS)}")
+                    raise AssertionError(f"the horizon stands still, held by {await administrator.fetch(HOLDERS)}")
                 await asyncio.sleep(0.005)
 
-    async def _client(self, admin: asyncpg.Connection, tenant_id: UUID, user_id: UUID, scopes: Sequence[str]) -> Client:
-        key_id, secret = uuid7(), token_hex(16)
-        key = f"crm_{ENVIRONMENT}_{key_id.hex}_{secret}"
-        await admin.execute(
-            "insert into api_key (tenant_id, id, user_id, name, digest, scopes) values ($1, $2, $3, 'Test', $4, $5)",
-            *(tenant_id, key_id, user_id, sha256(key.encode()).digest(), list(scopes)),
-        )
-        return Client(self.app, tenant_id, user_id, key_id, key)
-
-
-async def _add_user(admin: asyncpg.Connection, tenant_id: UUID, role: str) -> UUID:
-    user_id = uuid7()
-    await admin.execute(
-        'insert into "user" (tenant_id, id, version, settle, created_at, modified_at, name, email, role, status)'
-        " values ($1, $2, 1, app_settle(), now(), now(), 'Ada Test', $3, $4, 'active')",
-        *(tenant_id, user_id, f"{user_id.hex}@test.example", role),
-    )
-    return user_id
+    async def _client(self, tenant_id: UUID, user_id: UUID, scopes: Sequence[str], **more: Any) -> Client:
+        data = ApiKeyCreate(name="Test", scopes=list(scopes), **more)
+        key = await create_key(self._pool, CATALOG, ENVIRONMENT, tenant_id, user_id, data)
+        return Client(self.app, tenant_id, user_id, key)
 
 
 @asynccontextmanager
 async def running(place: Place, **settings: Any) -> AsyncIterator[World]:
     """The application on that place, from its startup to its shutdown."""
-    from app.main import create_app  # noqa: PLC0415  # tests that need no application run also while it does not
-
     own = Settings(database_url=place.url, redis_url=place.redis_url, environment=ENVIRONMENT, **settings)
-    app = create_app(own)
+    app, pool = create_app(own), Pool(Target(place.url, "rapport_app", size=2))
     async with lifespan(app):
-        yield World(app, own, place)
+        yield World(app, own, place, pool)
+    await pool.close()
 
 
 @asynccontextmanager
