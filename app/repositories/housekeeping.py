@@ -32,8 +32,10 @@ async def connected(url: str, role: str | None) -> AsyncIterator[asyncpg.Connect
     )
     try:
         yield connection
-    finally:
-        await connection.close(timeout=1.0)
+    except BaseException:
+        connection.terminate()
+        raise
+    await connection.close(timeout=_TIMEOUT_S)
 
 
 # Partitions ---------------------------------------------------------------------------------------

@@ -10,10 +10,11 @@ from typing import Final
 import asyncpg
 
 from app.repositories.housekeeping import connected
+from app.repositories.pool import LOST
 
 log = logging.getLogger(__name__)
 LONGEST_PAUSE_S: Final = 10.0
-FAILURES: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+FAILURES: Final = (*LOST, asyncpg.PostgresError, OSError, TimeoutError)
 
 
 @dataclass(frozen=True, slots=True)
