@@ -109,7 +109,7 @@ class Problem(Shape):
     status: int
     detail: str
     code: str
-    request_id: UUID
+    request_id: str
     errors: list[ProblemError]
 
 
