@@ -7,7 +7,7 @@ from uuid import UUID
 import asyncpg
 from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
-from sqlalchemy import ColumnElement, FromClause, Select, Table, bindparam, delete, func, insert, select
+from sqlalchemy import ColumnElement, FromClause, Select, Table, bindparam, delete, func, insert, null, select
 from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.sql.base import Executable
 
@@ -82,8 +82,8 @@ def _own_tenant() -> Select[Any]:
 
 def _new_key() -> Select[Any]:
     columns = [name for name in KEY.c.keys() if name not in ("tenant_id", "created_at")]  # noqa: SIM118  # a collection of columns, not a dict
-    record = insert(KEY).values(tenant_id=tenant(), **{name: _value(KEY, name) for name in columns})
-    return _as_json(select(*_shown(ApiKeyRead, record.returning(*KEY.c).cte("rec"))))
+    record = insert(KEY).values(tenant_id=tenant(), **{name: _value(KEY, name) for name in columns}).returning(*KEY.c)
+    return _as_json(select(*_shown(ApiKeyRead, record.cte("rec")), null().label("key")))
 
 
 def _all_keys() -> Select[Any]:
