@@ -4,25 +4,20 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
 import asyncpg
 from alembic import command
 from alembic.config import Config
-from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, NullPool
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app.domain.kernel.errors import Unavailable
-from app.repositories.compile import Statement
-from app.repositories.pool import Pool, dsn
+from app.repositories.pool import dsn
+from app.repositories.revision import MIGRATIONS
 from app.repositories.tenant_table import APP, OWNER, WORK
 
 OLDEST = 15
 MEMBERSHIP_HAS_OPTIONS = 16
-MIGRATIONS = Path(__file__).parents[2] / "migrations"
 ONE_AT_A_TIME = 7_277_306_817  # any number that nobody else locks
 SETTINGS = {"TimeZone": "UTC", "lock_timeout": "5s"}
 _alembic = asyncio.Lock()  # Alembic keeps the running migration in globals: two in one process would mix databases.
@@ -65,19 +60,6 @@ async def run_alembic(url: str, run: Callable[[Config], None]) -> None:
         raise CannotMigrate(f"The database was migrated by another version of this program: {error}") from error
     finally:
         await engine.dispose()
-
-
-async def is_current(connection: asyncpg.Connection) -> bool:
-    """Whether the schema is the one this code was written for; any of our roles may ask."""
-    try:
-        return bool(await connection.fetchval("select version_num from alembic_version") == newest_revision())
-    except asyncpg.UndefinedTableError:
-        return False
-
-
-@cache
-def newest_revision() -> str:
-    return str(ScriptDirectory.from_config(alembic_config()).get_current_head())
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,13 +142,3 @@ def alembic_config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     return config
-
-
-async def refuse_other_schema(pool: Pool, deadline: float) -> None:
-    """Raises `Unavailable` unless the database is at the newest revision."""
-    row = await pool.row(None, _REVISION, [], deadline)
-    if row is None or row["version_num"] != newest_revision():
-        raise Unavailable("The database has another schema than this program: run `crm migrate`.")
-
-
-_REVISION = Statement("select version_num from alembic_version", (), {})

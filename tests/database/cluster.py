@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import asyncpg
 
+from app.repositories.revision import newest_revision
 from tests.world import Place
 
 DATABASES = "select quote_ident(datname) from pg_database where not datistemplate and datname <> 'postgres'"
@@ -49,3 +50,9 @@ class Cluster:
             await self.administrator.execute(f"drop database {name} with (force)")
         for (name,) in await self.administrator.fetch(ROLES):
             await self.administrator.execute(f"drop role {name}")
+
+
+async def is_current(connection: asyncpg.Connection) -> bool:
+    if await connection.fetchval("select to_regclass('alembic_version')") is None:
+        return False
+    return bool(await connection.fetchval("select version_num from alembic_version") == newest_revision())

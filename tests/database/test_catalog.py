@@ -1,8 +1,12 @@
 """RELIABILITY S2: the database itself refuses what the code forgets, for every table there is."""
 
+import re
+from pathlib import Path
+
 import asyncpg
 import pytest
 
+import app
 from tests.database.catalog import RULES, ReadViews, Rule
 
 ROW_SECURITY = "alter table loose enable row level security; alter table loose force row level security;"
@@ -119,6 +123,15 @@ PLANTED = {
     ],
 }
 
+OWNER_NAMED = re.compile(r"rapport_owner|from app.repositories.tenant_table import .*\bOWNER\b")
+ACTS_AS_OWNER = {
+    "repositories/tenant_table.py": "names the roles for the others",
+    "repositories/migrate.py": "`crm migrate`",
+    "repositories/verify.py": "`crm verify` reads the records of every tenant",
+    "repositories/tenants.py": "`crm up` asks who administers what is there before it serves",
+    "workers/housekeeping.py": "makes the months of the event log ahead of time",
+}
+
 
 @pytest.mark.quick
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
@@ -135,3 +148,14 @@ async def test_sees_what_breaks_it(spoilt: asyncpg.Connection, rule: Rule | Read
     await spoilt.execute(planted)
 
     assert await rule.breaches(spoilt) != []
+
+
+def test_only_those_listed_act_as_the_owner() -> None:
+    """Row-level security holds for the others: the owner has a policy for every row."""
+    package = Path(app.__file__).parent
+    mentions = {
+        str(path.relative_to(package)) for path in package.rglob("*.py") if OWNER_NAMED.search(path.read_text())
+    }
+
+    assert mentions <= ACTS_AS_OWNER.keys()
+    assert {"repositories/migrate.py", "workers/housekeeping.py"} <= mentions

@@ -7,7 +7,9 @@ from alembic import command
 from alembic.script import ScriptDirectory
 
 from app.domain.kernel.ids import uuid7
-from app.repositories.migrate import alembic_config, is_current, migrate, run_alembic
+from app.repositories.migrate import alembic_config, migrate, run_alembic
+from app.repositories.revision import newest_revision
+from tests.database.cluster import is_current
 from tests.world import Place
 
 REVISIONS = [one.revision for one in ScriptDirectory.from_config(alembic_config()).walk_revisions()][::-1]
@@ -65,6 +67,10 @@ async def test_an_empty_database_becomes_current_and_a_second_run_changes_nothin
     first = schema_of(empty_database)
     await migrate(empty_database.url)
     assert schema_of(empty_database) == first
+
+
+def test_the_newest_revision_is_known_without_alembic() -> None:
+    assert newest_revision() == REVISIONS[-1]
 
 
 async def test_every_migration_goes_up_down_and_up_without_a_difference(

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from app.repositories import migrate as migrating
-from app.repositories.migrate import CannotMigrate, is_current, migrate
-from tests.database.cluster import Cluster
+from app.repositories.migrate import CannotMigrate, migrate
+from tests.database.cluster import Cluster, is_current
 from tests.world import Place
 
 ROLES = ("rapport_owner", "rapport_app", "rapport_work")
