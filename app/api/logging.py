@@ -3,6 +3,7 @@
 An exception is logged by its type, its frames and what PostgreSQL calls its parts: its text may repeat a row.
 """
 
+import json
 import logging
 import re
 import sys
@@ -12,27 +13,34 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-_SECRET = re.compile(r"crm_[a-z]+_[0-9A-Za-z-]+_[0-9A-Za-z_-]+|(?<=://)[^/@\s]+(?=@)", re.ASCII)
+_SECRET = re.compile(r'crm_[a-z]+_[0-9A-Za-z-]+_[0-9A-Za-z_-]+|(?<=://)[^/@"\s]+(?=@)', re.ASCII)
 _PARTS = ("sqlstate", "schema_name", "table_name", "constraint_name")
 _FRAMES = 12
 
 
 def configure_logging(level: str) -> None:
-    """For API and worker alike; uvicorn is started without a configuration of its own and passes its lines on."""
+    """For API and worker alike, and for loggers of the standard library as for those of structlog.
+
+    uvicorn is started without a configuration of its own and passes its lines on.
+    """
+    common: list[structlog.typing.Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _exception_without_text,
+    ]
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, *common, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[
-                structlog.stdlib.add_log_level,
-                structlog.stdlib.add_logger_name,
-                structlog.stdlib.ExtraAdder(),
-                structlog.processors.TimeStamper(fmt="iso", utc=True),
-            ],
+            foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *common],
             processors=[
-                _exception_without_text,
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                _without_secrets,
-                structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
+                structlog.processors.JSONRenderer(serializer=_line),
             ],
         )
     )
@@ -43,6 +51,8 @@ def configure_logging(level: str) -> None:
 
 def _exception_without_text(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     info = event.pop("exc_info", None)
+    if info is True:
+        info = sys.exc_info()
     error = info[1] if isinstance(info, tuple) else info
     if isinstance(error, BaseException):
         event["exception"] = _described(error)
@@ -65,6 +75,6 @@ def _described(error: BaseException) -> dict[str, Any]:
     return described
 
 
-def _without_secrets(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """API keys and the login part of a URL, wherever in a line they stand."""
-    return {name: _SECRET.sub("***", value) if isinstance(value, str) else value for name, value in event.items()}
+def _line(event: EventDict, **_: Any) -> str:
+    """API keys and the login part of a URL are masked wherever they stand."""
+    return _SECRET.sub("***", json.dumps(event, ensure_ascii=False, default=str))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import asyncpg
 import pytest
+import structlog
 
 from app.api.logging import configure_logging
 from app.domain.kernel.errors import NotFound
@@ -18,12 +19,14 @@ KEY = "crm_live_0192f0c1e4b17c0a8d3e5f6a7b8c9d0e_s3cr3t-Value_42"
 def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[dict[str, object]]]]:
     """What the logging of the product writes, parsed."""
     root, stderr = logging.getLogger(), io.StringIO()
+    structlog_before = structlog.get_config()
     before = (root.handlers[:], root.level)
     monkeypatch.setattr(sys, "stderr", stderr)
     configure_logging("INFO")
     yield lambda: [json.loads(line) for line in stderr.getvalue().splitlines()]
     root.handlers[:], level = before
     root.setLevel(level)
+    structlog.configure(**structlog_before)
 
 
 def test_a_line_is_one_object_with_level_logger_time_and_what_was_added(lines):
@@ -40,16 +43,19 @@ def test_a_line_is_one_object_with_level_logger_time_and_what_was_added(lines):
 
 def test_the_level_is_kept(lines):
     log.debug("quiet")
+    structlog.get_logger("app").debug("quiet")
     log.info("loud")
     assert [line["event"] for line in lines()] == ["loud"]
 
 
 def test_keys_and_logins_are_masked_wherever_they_stand(lines):
-    log.info("key %s", KEY, extra={"url": "postgresql://crm:hush@db/crm", "authorization": f"Bearer {KEY}"})
-    (line,) = lines()
-    assert line["event"] == "key ***"
-    assert line["url"] == "postgresql://***@db/crm"
-    assert line["authorization"] == "Bearer ***"
+    added = {"url": "postgresql://crm:hush@db/crm", "headers": {"authorization": f"Bearer {KEY}"}}
+    log.info("key %s", KEY, extra=added)
+    structlog.get_logger("app").info(f"key {KEY}", **added)
+    for line in lines():
+        assert line["event"] == "key ***"
+        assert line["url"] == "postgresql://***@db/crm"
+        assert line["headers"] == {"authorization": "Bearer ***"}
 
 
 def test_an_exception_is_told_by_type_and_frames_and_not_by_its_text(lines):
@@ -61,14 +67,18 @@ def test_an_exception_is_told_by_type_and_frames_and_not_by_its_text(lines):
 
     try:
         fail()
-    except NotFound:
+    except NotFound as error:
         log.exception("failed")
-    (line,) = lines()
-    assert line["exception"]["type"] == "app.domain.kernel.errors.NotFound"
-    assert line["exception"]["cause"]["type"] == "builtins.ValueError"
-    assert line["exception"]["frames"][-1].endswith(" fail")
-    assert "person.example" not in json.dumps(line)
-    assert "Lovelace" not in json.dumps(line)
+        structlog.get_logger("app.elsewhere").exception("failed")
+        structlog.get_logger("app.elsewhere").error("failed", request_id="abc", exc_info=error)
+    assert len(lines()) == 3
+    for line in lines():
+        assert (line["event"], line["level"]) == ("failed", "error")
+        assert line["exception"]["type"] == "app.domain.kernel.errors.NotFound"
+        assert line["exception"]["cause"]["type"] == "builtins.ValueError"
+        assert line["exception"]["frames"][-1].endswith(" fail")
+        assert "person.example" not in json.dumps(line)
+        assert "Lovelace" not in json.dumps(line)
 
 
 async def test_what_postgresql_says_of_a_row_stays_out_and_the_name_of_the_constraint_goes_in(lines, place):
