@@ -12,6 +12,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, NullPool
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from app.repositories.housekeeping import MIGRATION
 from app.repositories.pool import dsn
 from app.repositories.revision import MIGRATIONS
 from app.repositories.tenant_table import APP, OWNER, WORK
@@ -19,7 +20,7 @@ from app.repositories.tenant_table import APP, OWNER, WORK
 OLDEST = 15
 MEMBERSHIP_HAS_OPTIONS = 16
 ONE_AT_A_TIME = 7_277_306_817  # any number that nobody else locks
-SETTINGS = {"TimeZone": "UTC", "lock_timeout": "5s"}
+SETTINGS = {"TimeZone": "UTC", "lock_timeout": "5s", "application_name": MIGRATION}
 _alembic = asyncio.Lock()  # Alembic keeps the running migration in globals: two in one process would mix databases.
 
 
