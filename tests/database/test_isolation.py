@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from app.domain.kernel.ids import uuid7
-from tests.database.catalog import (
+from app.repositories.verify_schema import (
     LESS_THAN_EVERYTHING,
     READ_AND_WRITTEN_ACROSS_TENANTS,
     TENANT_TABLES,

@@ -9,7 +9,7 @@ from app.domain.kernel.object_type import ALWAYS_SORTABLE, AnyObject
 from app.domain.kernel.record import Base
 from app.domain.registry import CATALOG, OBJECT_TYPES
 from app.repositories.tenant_table import tenant_table
-from tests.database.catalog import RULES
+from app.repositories.verify_schema import RULES
 
 DIALECT = PGDialect_asyncpg()
 TABLES = sorted(Base.metadata.tables.values(), key=lambda table: table.name)
