@@ -1,7 +1,6 @@
 """The public API as a patient client sees it: it repeats what may be repeated, when it is told to."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -11,10 +10,10 @@ import httpx
 from app.demo.failure import LoadFailed
 
 BASE = "/api/v1"
+OUTCOME = "Upsert-Outcome"  # created, updated or unchanged
 IN_FLIGHT = 8
 PATIENCE_S = 120.0  # of all requests together, since the last one that got an answer
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 8.0
-PAGE = 200
 LATER = {429, 502, 503, 504}  # and whatever else carries a Retry-After
 
 
@@ -48,20 +47,12 @@ class Client:
             raise LoadFailed(f"GET {path}: {problem(answer)}")
         return document(answer)
 
-    async def pages(self, path: str, **query: str | int) -> AsyncIterator[dict[str, Any]]:
-        cursor: dict[str, str] = {}
-        while True:
-            page = await self.get(path, limit=PAGE, **query, **cursor)
-            for record in page["data"]:
-                yield record
-            if not page["page"]["hasMore"]:
-                return
-            cursor = {"cursor": page["page"]["nextCursor"]}
-
     async def put(self, object_: str, system: str, key: str, body: dict[str, Any]) -> httpx.Response:
         answer = await self._send("PUT", f"/{object_}/by/{quote(system, safe='')}/{quote(key, safe='')}", {}, body)
         if answer.status_code in (401, 403):
             raise LoadFailed(f"The key may not write {object_}: {problem(answer)}")
+        if answer.is_success and OUTCOME not in answer.headers:
+            raise _no_api(answer)
         return answer
 
     async def _send(
@@ -102,7 +93,7 @@ def document(answer: httpx.Response) -> dict[str, Any]:
     except ValueError:
         content = None
     if not isinstance(content, dict):
-        raise LoadFailed(f"{answer.request.url} does not answer as the API does; is the address right?")
+        raise _no_api(answer)
     return content
 
 
@@ -115,6 +106,10 @@ def problem(answer: httpx.Response) -> str:
     except (ValueError, AttributeError, TypeError, KeyError):
         said = [answer.text[:200]]
     return " ".join([str(answer.status_code), *(str(part) for part in said if part)])
+
+
+def _no_api(answer: httpx.Response) -> LoadFailed:
+    return LoadFailed(f"{answer.request.url} does not answer as the API does; is the address right?")
 
 
 def _asked_to_wait(answer: httpx.Response, otherwise: float) -> float:

@@ -10,7 +10,7 @@ from time import monotonic
 import httpx
 import typer
 
-from app.demo.client import IN_FLIGHT, Client, document, problem
+from app.demo.client import IN_FLIGHT, OUTCOME, Client, document, problem
 from app.demo.failure import LoadFailed
 from app.demo.mapping import Mapping
 from app.demo.plan import ACCOUNTS, FILES, USERS, Entry, Plan, Target
@@ -55,32 +55,24 @@ class Loading:
         for name, rows in plan.rows.items():
             self.counts[name]["notLoaded"] = sum(row.not_loaded for row in rows)
         self._client, self._plan, self._on_row = client, plan, on_row
-        self._before: dict[Target, int] = {}  # versions as this run found them
         self._ids: dict[Target, str | None] = {}  # None: tried in vain
 
     async def run(self) -> None:
-        await self._look_round()
+        owner = await self._first_administrator()
+        for entry in self._plan.entries:
+            if entry.object == ACCOUNTS:
+                entry.body["ownerId"] = owner
         rest = self._plan.entries
         while rest:
             ready = [entry for entry in rest if self._ids.keys() >= set(entry.references.values())]
             rest = [entry for entry in rest if not self._ids.keys() >= set(entry.references.values())]
             await self._put_all(iter(ready))
 
-    async def _look_round(self) -> None:
-        """Who owns the accounts, and what is there already: answers do not tell updated from unchanged."""
-        administrator = await self._first_administrator()
-        for entry in self._plan.entries:
-            if entry.object == ACCOUNTS:
-                entry.body["ownerId"] = administrator
-        for name in FILES:
-            async for record in self._client.pages(f"/{name}", sort="createdAt", fields="version,externalIds"):
-                if key := record["externalIds"].get(self._plan.mapping.system):
-                    self._before[name, key] = record["version"]
-
     async def _first_administrator(self) -> str:
-        async for user in self._client.pages("/users", role="admin", sort="createdAt", fields="id"):
-            return str(user["id"])
-        raise LoadFailed("The tenant has no administrator who could own the accounts.")
+        found = await self._client.get("/users", role="admin", sort="createdAt", limit=1)
+        if not found["data"]:
+            raise LoadFailed("The tenant has no administrator who could own the accounts.")
+        return str(found["data"][0]["id"])
 
     async def _put_all(self, entries: Iterator[Entry]) -> None:
         async def take_turns() -> None:
@@ -106,9 +98,8 @@ class Loading:
             self._ids[entry.target] = None
             self.counts[entry.object]["notLoaded"] += 1
             return
-        record = document(answer)
-        self._ids[entry.target] = record["id"]
-        self.counts[entry.object][self._outcome(entry, answer.status_code, record["version"])] += 1
+        self._ids[entry.target] = document(answer)["id"]
+        self.counts[entry.object][answer.headers[OUTCOME]] += 1
 
     def _resolved(self, entry: Entry) -> dict[str, str]:
         found = {name: self._ids[target] for name, target in entry.references.items()}
@@ -116,8 +107,3 @@ class Loading:
             target = entry.references[name]
             entry.row.note(Kind.UNMATCHED, f"{name}: {target[1]!r} was not loaded, left out", value=target[1])
         return {name: there for name, there in found.items() if there is not None}
-
-    def _outcome(self, entry: Entry, status: int, version: int) -> str:
-        if status == 201:
-            return "created"
-        return "unchanged" if self._before.get(entry.target) == version else "updated"

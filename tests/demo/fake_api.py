@@ -35,24 +35,15 @@ class FakeApi(httpx.AsyncBaseTransport):
         object_, *rest = unquote(request.url.path).removeprefix(BASE).split("/", 3)
         if request.method == "PUT":
             return self._put((object_, rest[2]), json.loads(request.content))
-        if request.url.params.get("role") == "admin":
-            return _page([{"id": "the-administrator"}])
-        return _page([record for (name, _), record in self.records.items() if name == object_])
+        return httpx.Response(200, json={"data": [{"id": "the-administrator"}]})
 
     def _put(self, place, body):
         before = self.records.get(place)
         if before and before["body"] == body:
-            return httpx.Response(200, json=before)
-        made = {
-            "id": before["id"] if before else str(next(self._ids)),
-            "version": before["version"] + 1 if before else 1,
-        }
-        self.records[place] = {**made, "externalIds": {"sample": place[1]}, "body": body}
-        return httpx.Response(200 if before else 201, json=self.records[place])
+            return httpx.Response(200, json=before, headers={"Upsert-Outcome": "unchanged"})
+        self.records[place] = {"id": before["id"] if before else str(next(self._ids)), "body": body}
+        status, outcome = (200, "updated") if before else (201, "created")
+        return httpx.Response(status, json=self.records[place], headers={"Upsert-Outcome": outcome})
 
     def body(self, object_, key):
         return self.records[object_, key]["body"]
-
-
-def _page(records):
-    return httpx.Response(200, json={"data": records, "page": {"nextCursor": None, "hasMore": False}, "meta": {}})

@@ -1,0 +1,116 @@
+"""All 8,800 rows over a real connection; and a load that is killed again and again."""
+
+import asyncio
+import csv
+import os
+import socket
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.demo import SHIPPED, load
+from tests.demo.read_back import counted, everything, records, without_ids
+from tests.world import Client, World
+
+pytestmark = [pytest.mark.own_server, pytest.mark.timeout(240)]
+CRM = [sys.executable, "-c", "from app.cli import main; main()"]
+STAGES = {"Won": "closedWon", "Lost": "closedLost", "Engaging": "engaging", "Prospecting": "prospecting"}
+
+
+@contextmanager
+def served(world: World) -> Iterator[str]:
+    """An API process of its own; connections wait in the socket until it accepts."""
+    environment = os.environ | {
+        "CRM_DATABASE_URL": world.place.url,
+        "CRM_REDIS_URL": world.place.redis_url,
+        "CRM_ENVIRONMENT": "test",
+        "CRM_RATE_LIMIT_PER_MINUTE": "0",
+    }
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        fd = listener.fileno()
+        server = subprocess.Popen([*CRM, "serve", "--fd", str(fd)], env=environment, pass_fds=[fd])
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.terminate()
+            server.wait(20)
+
+
+def over(url: str, client: Client) -> httpx.AsyncClient:
+    return httpx.AsyncClient(base_url=f"{url}/api/v1", headers={"Authorization": f"Bearer {client.key}"}, timeout=30)
+
+
+async def test_the_figures_of_the_sample_come_out_of_the_api_and_a_second_load_changes_none(own_world):
+    client = await own_world.tenant()
+    with (SHIPPED / "sales_pipeline.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    with served(own_world) as url:
+        async with over(url, client) as api:
+            first = await load(url, client.key, SHIPPED, progress=False)
+            assert first.seconds <= 90, first.as_text(lines=False)
+            assert {name: count["created"] for name, count in first.counts.items()} == {
+                "users": 41,
+                "accounts": 85,
+                "products": 7,
+                "opportunities": len(rows),
+            }
+            for stage, number in Counter(row["deal_stage"] for row in rows).items():
+                assert await counted(api, "/opportunities", stage=STAGES[stage]) == number
+            won = [record["amount"] async for record in records(api, "/opportunities", stage="closedWon")]
+            assert sum(float(amount["amount"]) for amount in won) == sum(
+                int(row["close_value"]) for row in rows if row["deal_stage"] == "Won"
+            )
+            before = await everything(api)
+            second = await load(url, client.key, SHIPPED, progress=False)
+            assert second.counts["opportunities"] == {
+                "created": 0, "updated": 0, "unchanged": len(rows), "notLoaded": 0,
+            }  # fmt: skip
+            assert await everything(api) == before
+
+
+async def test_a_load_that_is_killed_in_the_middle_and_run_again_gives_the_same_database(own_world, tmp_path):
+    directory = first_rows(tmp_path, 1000)
+    whole, killed = await own_world.tenant(), await own_world.tenant()
+    with served(own_world) as url:
+        async with over(url, whole) as expected, over(url, killed) as api:
+            await load(url, whole.key, directory, progress=False)
+            await kill_when(url, killed, directory, api, "/users", 10)
+            await kill_when(url, killed, directory, api, "/opportunities", 200)
+            await kill_when(url, killed, directory, api, "/opportunities", 500)
+            assert await counted(api, "/opportunities") < 1000
+            report = await load(url, killed.key, directory, progress=False)
+            assert report.complete, report.as_text()
+            assert without_ids(await everything(api)) == without_ids(await everything(expected))
+
+
+async def kill_when(url: str, client: Client, directory: Path, api: httpx.AsyncClient, path: str, number: int) -> None:
+    """SIGKILL to `crm demo load` as soon as so many records are there."""
+    with loading_apart(url, client, directory) as process:
+        while await counted(api, path) < number:
+            assert process.poll() is None, "it ended before it could be killed"
+            await asyncio.sleep(0.02)
+
+
+@contextmanager
+def loading_apart(url: str, client: Client, directory: Path) -> Iterator[subprocess.Popen[bytes]]:
+    command = [*CRM, "demo", "load", str(directory), "--url", url]
+    process = subprocess.Popen(command, env=os.environ | {"CRM_KEY": client.key}, stderr=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait(20)
+
+
+def first_rows(tmp_path: Path, number: int) -> Path:
+    for name in ("accounts.csv", "products.csv", "sales_teams.csv"):
+        (tmp_path / name).write_bytes((SHIPPED / name).read_bytes())
+    lines = (SHIPPED / "sales_pipeline.csv").read_text().splitlines(keepends=True)
+    (tmp_path / "sales_pipeline.csv").write_text("".join(lines[: number + 1]))
+    return tmp_path
