@@ -4,10 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from app.api.listing import MAX_LIMIT
-from app.api.route import Parameter
+from app.api.route import Named, Parameter
 from app.domain.kernel.catalog import Catalog
-from app.domain.kernel.object_type import AnyObject
-from app.domain.kernel.schemas import NO_NUL
+from app.domain.kernel.expression.shorthand import MAX_CONDITIONS, MAX_LIST
+from app.domain.kernel.object_type import AnyObject, FieldType, ValueType
+from app.domain.kernel.query import TO_MANY
+from app.domain.kernel.schemas import MAX_TEXT, NO_NUL
 
 IF_MATCH = Parameter(
     "If-Match",
@@ -50,29 +52,117 @@ AS_OF = Parameter(
 )
 
 
+ID = {"type": "string", "format": "uuid"}
+EXTERNAL_ID = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": NO_NUL}
+SYSTEM = r"[a-zA-Z][a-zA-Z0-9_-]{0,39}"
+PATH = {
+    "id": Parameter("id", "The id of the record.", ID, place="path"),
+    "system": Parameter(
+        "system",
+        "The other system, by a name of your choice.",
+        {"type": "string", "pattern": f"^{SYSTEM}$"},
+        place="path",
+    ),
+    "externalId": Parameter(
+        "externalId",
+        "The id that the other system knows the record by.",
+        EXTERNAL_ID,
+        place="path",
+    ),
+}
+COUNT = Parameter("count", "`exact` counts all that match.", {"type": "string", "enum": ["none", "exact"]})
+OPERATORS = (
+    "A filter may name an operator in brackets, as in `createdAt[gte]`: `[ne]`, `[lt]`, `[lte]`, `[gt]`, `[gte]`, "
+    "`[in]` with values between commas, `[empty]` with true or false, and of text `[icontains]` and `[startsWith]`. "
+    "`externalIds.<system>` finds the record that the system knows by an id."
+)
+_CURRENCY = {"$ref": "#/components/schemas/Currency"}
+_EQUAL, _ORDER, _PARTS = ("eq", "ne"), ("lt", "lte", "gt", "gte"), ("icontains", "startsWith")
+_MEMBERS = {"sort", "cursor", "fields", "expand", "count"}
+
+
 def one_record(kind: AnyObject, catalog: Catalog) -> Sequence[Parameter]:
     return (_fields(kind), _expand(kind, catalog), IF_NONE_MATCH, PREFER)
 
 
 def many_records(kind: AnyObject, catalog: Catalog) -> Sequence[Parameter]:
+    filters = [
+        Parameter(name, f"Only records whose {name} equals this.", schema) for name, schema in _filters(kind).items()
+    ]
+    controls = (_sort(kind), LIMIT, CURSOR, _fields(kind), _expand(kind, catalog), COUNT)
+    return (*filters, *controls, IF_NONE_MATCH, PREFER)
+
+
+def query_of(kind: AnyObject, catalog: Catalog) -> Named:
+    """The parameters of the list as members of a body. Numbers may be written as text, as they are in a URL."""
+    controls = {one.name: dict(one.schema) for one in many_records(kind, catalog) if one.name in _MEMBERS}
+    listed = {"type": "string", "pattern": "^([1-9][0-9]?|1[0-9][0-9]|200)$"}
+    conditions = {name: _in_json(schema) for name, schema in _filters(kind).items()}
+    patterns: dict[str, Any] = {
+        rf"^externalIds\.{SYSTEM}$": EXTERNAL_ID,
+        rf"^({_pattern(conditions)})\[empty\]$": {"enum": [True, False, "true", "false"]},
+    }
+    for alike in _alike(_filters(kind)):
+        patterns |= _compared(_pattern(alike), alike[next(iter(alike))])
+    schema = {
+        "description": "The parameters of the list as members of a body, the filters among them.",
+        "type": "object",
+        "properties": {"limit": {"anyOf": [LIMIT.schema, listed]}, **controls, **conditions},
+        "patternProperties": patterns,
+        "additionalProperties": False,
+        "maxProperties": MAX_CONDITIONS,
+    }
+    return Named(f"{kind.model.__name__}Query", schema)
+
+
+def _alike(filters: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Mapping[str, Any]]]:
+    """The filters in groups of those that are compared with the same."""
+    groups: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for name, schema in filters.items():
+        groups.setdefault(repr(schema), {})[name] = schema
+    return list(groups.values())
+
+
+def _compared(names: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    """What `name[operator]` takes (`names` is a pattern), by a pattern of the operators that take the same."""
+    is_text, is_id = schema.get("maxLength") == MAX_TEXT, schema.get("format") == "uuid"
+    one = _in_json(schema)
+    operators = (*_EQUAL, *(() if is_id or schema == _CURRENCY else _ORDER), *(_PARTS if is_text else ()))
+    several = {"type": "array", "items": one, "maxItems": MAX_LIST}
+    return {
+        rf"^({names})\[({'|'.join(operators)})\]$": one,
+        rf"^({names})\[in\]$": {"anyOf": [several, one]},
+    }
+
+
+def _pattern(names: Iterable[str]) -> str:
+    return "|".join(name.replace(".", r"\.") for name in names)
+
+
+def _in_json(schema: Mapping[str, Any]) -> dict[str, Any]:
+    if schema.get("type") != "integer":
+        return dict(schema)
+    return {"anyOf": [dict(schema), {"type": "string", "pattern": "^(0|-?[1-9][0-9]{0,8})$"}]}
+
+
+def _filters(kind: AnyObject) -> dict[str, Mapping[str, Any]]:
+    """What each filter is compared with, by its name in the API."""
+    filters: dict[str, Mapping[str, Any]] = {}
+    for name, field in kind.fields.items():
+        if kind.may_filter(field.name):
+            filters[name] = _schema(field)
+            if field.type is ValueType.money:
+                filters[f"{name}.currency"] = _CURRENCY
+    return filters
+
+
+def _sort(kind: AnyObject) -> Parameter:
     sortable = [field.api_name for field in kind.fields.values() if kind.may_sort(field.name)]
-    sort = Parameter(
+    return Parameter(
         "sort",
         f"At most two fields, `-` for descending; empty values come last. Default {kind.default_sort}.",
         {"type": "string", "pattern": _listed(sortable, prefix="-?", most=1)},
     )
-    count = Parameter("count", "`exact` counts all that match.", {"type": "string", "enum": ["none", "exact"]})
-    filters = [
-        Parameter(field.api_name, f"Only records whose {field.api_name} equals this. {_OPERATORS}", _schema(kind, name))
-        for name, field in kind.fields.items()
-        if kind.may_filter(field.name)
-    ]
-    return (*filters, sort, LIMIT, CURSOR, _fields(kind), _expand(kind, catalog), count, IF_NONE_MATCH, PREFER)
-
-
-_OPERATORS = (
-    "Also `[ne]`, `[lt]`, `[lte]`, `[gt]`, `[gte]`, `[in]`, `[empty]`, and of text `[icontains]`, `[startsWith]`."
-)
 
 
 def _fields(kind: AnyObject) -> Parameter:
@@ -84,7 +174,7 @@ def _fields(kind: AnyObject) -> Parameter:
 def _expand(kind: AnyObject, catalog: Catalog) -> Parameter:
     return Parameter(
         "expand",
-        "References to show inline, separated by commas; a dot goes one further. Lists show their first 20.",
+        f"References to show inline, separated by commas; a dot goes one further. Lists show their first {TO_MANY}.",
         {"type": "string", "pattern": _listed(catalog.expansions(kind))},
     )
 
@@ -94,11 +184,10 @@ def _listed(names: Iterable[str], prefix: str = "", most: int = 20) -> str:
     return f"^{one}(,{one}){{0,{most}}}$"
 
 
-def _schema(kind: AnyObject, name: str) -> Mapping[str, Any]:
-    """What the adapter takes as text: formats stay, numbers are numbers."""
-    schema = kind.fields[name].adapter.json_schema()
-    if schema.get("anyOf"):
+def _schema(field: FieldType) -> Mapping[str, Any]:
+    """What the adapter takes: formats stay, numbers are numbers, and money is compared by its amount."""
+    if field.type is ValueType.money:
         return {"type": "string", "pattern": r"^-?[0-9]{1,15}(\.[0-9]{1,4})?$"}
-    if schema["type"] == "string" and "format" not in schema:
-        return {"type": "string", "pattern": NO_NUL, "maxLength": 4_000}
-    return {key: value for key, value in schema.items() if key != "title"}
+    if field.type is ValueType.text:
+        return {"type": "string", "pattern": NO_NUL, "maxLength": MAX_TEXT}
+    return field.adapter.json_schema()

@@ -14,6 +14,7 @@ from app.domain.kernel.errors import (
     Forbidden,
     Invalid,
     NotFound,
+    RequestTimeout,
     Stale,
     TooLarge,
     TooManyRequests,
@@ -25,7 +26,9 @@ from app.domain.kernel.errors import (
 Errors = tuple[type[AppError], ...]
 ALWAYS: Errors = (BadRequest, Unauthenticated, Forbidden, TooManyRequests, Unavailable)
 READING: Errors = (*ALWAYS, NotFound)
-SENDING: Errors = (*ALWAYS, Conflict, TooLarge, UnsupportedMedia, Invalid)
+ASKING: Errors = (*ALWAYS, RequestTimeout, TooLarge, UnsupportedMedia)
+WRITING: Errors = (*ALWAYS, RequestTimeout, Conflict, TooLarge, Invalid)
+SENDING: Errors = (*WRITING, UnsupportedMedia)
 EDITING: Errors = (*SENDING, NotFound, Stale)
 ANYONE = "anyone"
 
@@ -40,11 +43,28 @@ class Parameter:
     place: str = "query"
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A JSON Schema that no model says, under its name in the document."""
+
+    name: str
+    schema: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The call that may follow, and where in this request or its answer its parameters are found."""
+
+    operation: str
+    parameters: Mapping[str, str]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiRoute:
     """`permission` is the scope that a key needs, or `ANYONE` who has a key.
 
-    `body` and `shows` and all below serve the OpenAPI document; `handler` is what runs.
+    `body` and `shows` and all below serve the OpenAPI document; `handler` is what runs. `headers` are those of an
+    answer beyond what every answer has.
     """
 
     method: str
@@ -58,9 +78,10 @@ class ApiRoute:
     errors: Errors
     status: int = 200
     also: Sequence[int] = ()
-    body: type[BaseModel] | None = None
+    body: type[BaseModel] | Named | None = None
     shows: type[BaseModel] | None = None
     example: Any = None
     body_example: Any = None
     parameters: Sequence[Parameter] = ()
-    links: Mapping[str, str] | None = None
+    headers: Sequence[str] = ()
+    links: Sequence[Link] = ()

@@ -1,18 +1,24 @@
 """Shapes and examples that only the document needs: lists, events, problems."""
 
+import copy
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, ForwardRef
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import MISSING, BaseModel, ConfigDict, Field, create_model
 from pydantic.alias_generators import to_camel
 
+from app.domain.kernel.catalog import Catalog
 from app.domain.kernel.object_type import AnyObject
+from app.domain.kernel.query import TO_MANY
 from app.domain.kernel.schemas import Timestamp
 
 ID = "019ad1c0-7b3e-7c11-9d52-6f0c3a9b1e44"
 USER = "019ad1bf-02aa-7f04-8c1d-2b7a90c4d5e6"
 TIME = "2026-11-22T09:30:00.123456+00:00"
+VIEW = "The record as it was asked for: `fields` leaves members out, `expand` adds the records that it refers to."
 
 
 class Shape(BaseModel):
@@ -26,19 +32,6 @@ class PageInfo(Shape):
 
 class Meta(Shape):
     count: int | None = Field(None, description="All that match; only with count=exact.")
-
-
-class ListRequest(Shape):
-    """The parameters of the list as members of a body; filters are members, too: `"employees[gte]": 100`."""
-
-    model_config = ConfigDict(alias_generator=to_camel, extra="allow")
-
-    sort: str | None = None
-    limit: int | None = None
-    cursor: str | None = None
-    fields_: str | None = Field(None, alias="fields")
-    expand: str | None = None
-    count: str | None = None
 
 
 class EventActor(Shape):
@@ -113,10 +106,50 @@ class Problem(Shape):
     errors: list[ProblemError]
 
 
-def page_of(kind: AnyObject) -> type[BaseModel]:
-    read: Any = kind.read
+@dataclass(frozen=True, slots=True)
+class Views:
+    """How each kind is shown by its reads: `fields` may have left out any member, `expand` may have added some."""
+
+    one: Mapping[str, type[BaseModel]]
+    page: Mapping[str, type[BaseModel]]
+
+
+@cache
+def views(catalog: Catalog) -> Views:
+    """Views hold one another, so they are made together."""
+    one = {kind.name: _view(kind, catalog) for kind in catalog}
+    excerpts = {kind.name: _excerpt(kind) for kind in catalog}
+    namespace = {model.__name__: model for model in (*one.values(), *excerpts.values())}
+    for model in namespace.values():
+        model.model_rebuild(_types_namespace=namespace)
+    return Views(one, {kind.name: _page(kind, one[kind.name]) for kind in catalog})
+
+
+def _view(kind: AnyObject, catalog: Catalog) -> type[BaseModel]:
+    """Each member may be absent; which are, the request decides."""
+    fields: dict[str, Any] = {}
+    for name, info in kind.read.model_fields.items():
+        optional = copy.copy(info)
+        optional.default = MISSING
+        fields[name] = (info.annotation | MISSING, optional)
+    for name, expansion in catalog.expansions(kind).items():
+        other = catalog[expansion.to].model.__name__
+        shape = (
+            ForwardRef(f"{other}Excerpt | MISSING") if expansion.many else ForwardRef(f"{other}View | None | MISSING")
+        )
+        fields[name] = (shape, MISSING)
+    return create_model(f"{kind.model.__name__}View", __base__=Shape, __doc__=VIEW, **fields)
+
+
+def _excerpt(kind: AnyObject) -> type[BaseModel]:
+    name = kind.model.__name__
+    fields: dict[str, Any] = {"data": (ForwardRef(f"list[{name}View]"), ...), "has_more": (bool, ...)}
+    return create_model(f"{name}Excerpt", __base__=Shape, __doc__=f"The first {TO_MANY}, newest first.", **fields)
+
+
+def _page(kind: AnyObject, view: Any) -> type[BaseModel]:
     return create_model(
-        f"{kind.model.__name__}Page", __base__=Shape, data=(list[read], ...), page=(PageInfo, ...), meta=(Meta, ...)
+        f"{kind.model.__name__}Page", __base__=Shape, data=(list[view], ...), page=(PageInfo, ...), meta=(Meta, ...)
     )
 
 

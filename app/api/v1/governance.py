@@ -10,11 +10,11 @@ from app.api.edge import Call
 from app.api.listing import MAX_DEPTH, MAX_LIMIT, MAX_ROWS, MAX_SORT_KEYS
 from app.api.parameters import KEYED, PREFER
 from app.api.records import record_router
-from app.api.route import ALWAYS, ANYONE, READING, SENDING, ApiRoute
+from app.api.route import ALWAYS, ANYONE, SENDING, WRITING, ApiRoute, Link
 from app.api.shapes import ID, TIME, USER, Shape
 from app.domain.governance.schemas import ApiKeyCreate, ApiKeyCreated, ApiKeyRead, TenantRead
 from app.domain.governance.service import ADMIN, KeyService, TenantService, UserService
-from app.domain.kernel.errors import Conflict
+from app.domain.kernel.errors import NotFound
 from app.domain.kernel.expression.shorthand import MAX_CONDITIONS, MAX_LIST
 from app.domain.kernel.query import TO_MANY
 from app.domain.registry import CATALOG
@@ -138,7 +138,7 @@ keys = (
         shows=ApiKeyCreated,
         example=KEY | {"key": "crm_live_<id>_<secret>"},
         parameters=KEYED,
-        links={"delete_api_key": "id"},
+        links=[Link("delete_api_key", {"id": "$response.body#/id"})],
     ),
     ApiRoute(
         method="DELETE",
@@ -149,7 +149,7 @@ keys = (
         tag="api-keys",
         permission=ADMIN,
         handler=revoke_key,
-        errors=(*READING, Conflict),
+        errors=(*WRITING, NotFound),
         status=204,
         parameters=KEYED,
     ),

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from babel.numbers import get_currency_precision, list_currencies
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
+from typing_extensions import TypeAliasType
 
 CURRENCIES = frozenset(list_currencies())
 AMOUNT = r"^-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,4})?$"
@@ -27,7 +28,9 @@ def _currency(value: str) -> str:
 
 
 Amount = Annotated[Decimal, BeforeValidator(_amount), WithJsonSchema({"type": "string", "pattern": AMOUNT})]
-Currency = Annotated[str, AfterValidator(_currency), Field(json_schema_extra={"enum": sorted(CURRENCIES)})]
+Currency = TypeAliasType(
+    "Currency", Annotated[str, AfterValidator(_currency), Field(json_schema_extra={"enum": sorted(CURRENCIES)})]
+)
 
 
 class Money(BaseModel):
