@@ -104,7 +104,7 @@ async def test_a_load_obeys_the_limit_of_its_key_and_is_whole_in_the_end(place, 
     monkeypatch.setattr(main, "RateLimiter", partial(RateLimiter, window_s=3))
     async with running(place) as world:
         client = await world.tenant()
-        limited = await world.key_of(client, rate_limit_per_minute=100)
+        limited = await world.key_of(client, rateLimitPerMinute=100)
         report = await load_through(limited, sample)
         assert 1 <= report.repeated <= 4 * 8
         assert report.seconds >= 3
