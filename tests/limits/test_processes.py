@@ -18,8 +18,8 @@ from tests.servers import Servers
 pytestmark = pytest.mark.own_server
 
 PROCESSES = 3
-LIMIT = 150
-AT_ONCE = 5
+LIMIT = 120
+AT_ONCE = 4
 
 
 @pytest.fixture

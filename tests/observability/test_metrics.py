@@ -6,12 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-import httpx
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from app.api import metrics
 from app.repositories.housekeeping import Heartbeat
+from tests.observability.scraping import scrape
 
 
 class Pool:
@@ -33,26 +32,6 @@ async def lagging() -> Heartbeat:
 
 async def steady() -> Heartbeat:
     return Heartbeat(0.4, 0.0, None, None)
-
-
-class Scrape:
-    def __init__(self, text: str) -> None:
-        families = text_string_to_metric_families(text)
-        self.samples = [sample for family in families for sample in family.samples]
-
-    def value(self, name: str, **labels: str) -> float:
-        (sample,) = [
-            sample for sample in self.samples if sample.name == name and sample.labels.items() >= labels.items()
-        ]
-        return sample.value
-
-
-async def scrape(app: metrics.Metrics) -> Scrape:
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
-        answer = await client.get("/metrics")
-    assert answer.status_code == 200
-    assert answer.headers["content-type"].startswith("text/plain; version=")
-    return Scrape(answer.text)
 
 
 @contextmanager
@@ -122,3 +101,14 @@ async def test_all_processes_are_summed_and_gauges_of_the_killed_are_forgotten(t
         seen = await scrape(app)
     assert seen.value("http_requests_total", **got) == 7
     assert seen.value("database_connections_in_use") == 4
+
+
+async def test_the_application_counts_templates_and_shows_nothing_of_what_was_asked(client):
+    secret = uuid4().hex
+    await client.get(f"/accounts/{uuid4()}?fields={secret}")
+    await client.get(f"/nothing/{secret}")
+    seen = await scrape(client.app)
+    assert seen.value("http_requests_total", method="GET", route="/api/v1/accounts/{id}", status="400") >= 1
+    assert seen.value("http_requests_total", method="GET", route="unmatched", status="404") >= 1
+    shown = {label for sample in seen.samples for label in sample.labels.values()}
+    assert not [label for label in shown if secret in label or str(client.tenant_id) in label]

@@ -10,19 +10,14 @@ import asyncpg
 import pytest
 
 from app.domain.kernel.errors import Unavailable
-from app.domain.kernel.ids import uuid7
 from app.repositories.housekeeping import MIGRATION, Heartbeat, Horizon, Lag, connected, last_heartbeat
 from app.repositories.pool import LOST, SETTINGS, Pool, Target
 from app.settings import Settings
 from app.workers.housekeeping import run
 from app.workers.watchdog import Watchdog
-from tests.world import Place
-
-WRITE = """
-insert into event (tenant_id, id, settle, at, object, record_id, version, type, origin, changes, data)
-values ($1, $2, app_settle(), now(), 'account', $1, 1, 'account.created', 'api', '{}', '{}')
-"""
-READABLE = "select id from event where tenant_id = $1 and settle < app_horizon() order by settle, seq"
+from tests.factories.accounts import make_account
+from tests.observability.scraping import scrape
+from tests.world import Client, Place
 
 
 def standing_at(position: int) -> Horizon:
@@ -67,53 +62,38 @@ async def until(condition: Callable[[], Awaitable[Any]], within_s: float = 15) -
         await asyncio.sleep(0.1)
 
 
-async def write(place: Place, tenant_id: Any) -> Any:
-    async with connected(place.url, "rapport_app") as app:
-        await app.execute("select set_config('app.tenant', $1, false)", str(tenant_id))
-        event_id = uuid7()
-        await app.execute(WRITE, tenant_id, event_id)
-        return event_id
-
-
-async def readable(place: Place, tenant_id: Any) -> list[Any]:
-    async with connected(place.url, "rapport_app") as app:
-        await app.execute("select set_config('app.tenant', $1, false)", str(tenant_id))
-        return [row["id"] for row in await app.fetch(READABLE, tenant_id)]
-
-
 @pytest.mark.own_server
-async def test_a_writer_in_another_database_delays_readers_is_named_and_loses_nothing(own_server):
-    place, tenant_id = own_server.place, uuid7()
-    foreign = await asyncpg.connect(place.at("postgres").admin_url)
-    async with working(place) as pool:
-        before = [await write(place, tenant_id)]
-        await until(lambda: _equals(readable(place, tenant_id), before))
+async def test_a_writer_in_another_database_delays_readers_is_named_and_loses_nothing(own_world):
+    client, place = await own_world.tenant(), own_world.place
+    before = [(await make_account(client))["id"]]
+    await own_world.settled()
+    async with working(place), place.at("postgres").connect() as foreign:
         transaction = foreign.transaction()
         await transaction.start()
         await foreign.execute("create table something (a int)")
-        meanwhile = [await write(place, tenant_id) for _ in range(3)]
+        holder = {"pid": str(foreign.get_server_pid()), "database": "postgres"}
+        meanwhile = [(await make_account(client))["id"] for _ in range(3)]
 
         async def is_named() -> bool:
-            beat = await heartbeat(pool)
-            named = (foreign.get_server_pid(), "postgres")
-            return beat is not None and beat.horizon_lag_s > 2 and (beat.horizon_pid, beat.horizon_database) == named
+            (lag,) = (await scrape(client.app)).series("event_horizon_lag_seconds")
+            return lag.value > 2 and lag.labels == holder
+
+        async def is_free() -> bool:
+            (lag,) = (await scrape(client.app)).series("event_horizon_lag_seconds")
+            return lag.value == 0 and lag.labels == {"pid": "", "database": ""}
 
         await until(is_named)
-        meanwhile.append(await write(place, tenant_id))
-        assert await readable(place, tenant_id) == before
+        meanwhile.append((await make_account(client))["id"])
+        assert await accounts_in_feed(client) == before
         await transaction.rollback()
-        await until(lambda: _equals(readable(place, tenant_id), before + meanwhile))
-        await until(lambda: _is_free(pool))
-    await foreign.close()
+        await own_world.settled()
+        assert await accounts_in_feed(client) == before + meanwhile
+        await until(is_free)
 
 
-async def _equals(found: Awaitable[Any], expected: Any) -> bool:
-    return await found == expected
-
-
-async def _is_free(pool: Pool) -> bool:
-    beat = await heartbeat(pool)
-    return beat is not None and beat.horizon_lag_s == 0
+async def accounts_in_feed(client: Client) -> list[str]:
+    answer = await client.get("/events", params={"object": "account"})
+    return [event["recordId"] for event in answer.json()["data"]]
 
 
 @pytest.mark.own_server
