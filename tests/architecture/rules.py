@@ -59,10 +59,11 @@ def formatted_sql(source: Source) -> Found:
             yield from ((node.lineno, "text() takes a constant") for part in node.args if _computed(part))
 
 
+_VERBS = "select|create|alter|drop|grant|revoke|set|call|begin|rollback|commit"
 _SQL = re.compile(
-    r"\bselect\b.+\bfrom\b|\binsert\s+into\b|\bupdate\s+\S+\s+set\b|\bdelete\s+from\b"
-    r"|^\s*(select|create|alter|drop|grant|revoke|set|call|begin|rollback)\s+[a-z_\"(]",
-    re.IGNORECASE | re.DOTALL,
+    r"(?i:\bselect\b.+\bfrom\b|\binsert\s+into\b|\bupdate\s+\S+\s+set\b|\bdelete\s+from\b)"
+    rf"|^\s*({_VERBS}|{_VERBS.upper()})\s+[\w\"(]",
+    re.DOTALL,
 )
 
 

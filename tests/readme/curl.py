@@ -1,4 +1,4 @@
-"""As much of curl as the pages use, for machines that have none: -s -i -X -H -d -G and --data-urlencode."""
+"""As much of curl as the pages use, for machines that have none: -s -g -i -X -H -d -G and --data-urlencode."""
 
 import argparse
 import sys
@@ -11,6 +11,7 @@ def main() -> None:
     curl = argparse.ArgumentParser()
     curl.add_argument("-s", "--silent", action="store_true")
     curl.add_argument("-i", "--include", action="store_true")
+    curl.add_argument("-g", "--globoff", action="store_true")
     curl.add_argument("-G", "--get", action="store_true")
     curl.add_argument("-X", "--request")
     curl.add_argument("-H", "--header", action="append", default=[])
@@ -33,7 +34,8 @@ def main() -> None:
     if given.include:
         headers = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
         sys.stdout.write(f"HTTP/1.1 {answer.status} {answer.reason}\r\n{headers}\r\n")
-    sys.stdout.write(answer.read().decode())
+    sys.stdout.flush()
+    sys.stdout.buffer.write(answer.read())
 
 
 if __name__ == "__main__":

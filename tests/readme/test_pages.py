@@ -4,11 +4,10 @@ import pytest
 
 from tests.architecture.source import ROOT
 from tests.readme.console import console
-from tests.readme.page import Normal, Step, keeps_promise, parsed, shown, steps
+from tests.readme.page import Normal, Step, parsed, shown, steps
 from tests.readme.served import Served
 
 ADDRESS = "127.0.0.1:8000"
-PAGES = ("README.md", "docs/api.md")
 
 SAMPLE = """
 <!-- not run: it would never end -->
@@ -41,14 +40,13 @@ ETag: "3-a"
 
 def wrong_answers(page: str, outputs: list[str]) -> list[str]:
     """Each step whose output differs from what the page shows by more than ids, times and the like."""
-    promised, given, wrong = Normal(), Normal(), []
+    in_page, in_output, wrong = Normal(), Normal(), []
     for step, output in zip(steps(page), outputs, strict=True):
         if step.answer:
-            language = step.answer.language
-            expected = parsed(language, promised(step.answer.text))
-            actual = parsed(language, given(output))
-            if not keeps_promise(language, expected, actual):
-                wrong.append(f"line {step.line}: {step.command}\nshows {expected}\ngives {actual}")
+            promised = parsed(step.answer.language, in_page(step.answer.text))
+            given = parsed(step.answer.language, in_output(shown(step.answer, output)))
+            if promised != given:
+                wrong.append(f"line {step.line}: {step.command}\nshows {promised}\ngives {given}")
     return wrong
 
 
@@ -84,17 +82,28 @@ def test_a_command_that_fails_is_seen(tmp_path: Path) -> None:
         shell.run("false")
 
 
-@pytest.mark.own_server
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_gives_the_answers_it_shows(
-    name: str, served: Served, tmp_path: Path, pytestconfig: pytest.Config
-) -> None:
+def run(name: str, served: Served, folder: Path, config: pytest.Config) -> list[str]:
     page = (ROOT / name).read_text()
-    (tmp_path / ".rapport").symlink_to(served.state)
-    with console(tmp_path) as shell:
+    (folder / ".rapport").symlink_to(served.state)
+    with console(folder) as shell:
         outputs = [shell.run(step.command.replace(ADDRESS, served.address)) for step in steps(page)]
     outputs = [output.replace(served.address, ADDRESS) for output in outputs]
     wrong = wrong_answers(page, outputs)
-    if wrong and pytestconfig.getoption("write_answers", default=False):
+    if wrong and config.getoption("write_answers", default=False):
         (ROOT / name).write_text(rewritten(page, outputs))
-    assert not wrong, "\n\n".join(wrong)
+    return wrong
+
+
+@pytest.mark.own_server
+def test_the_examples_of_the_api_give_the_answers_they_show(
+    fresh: Served, tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
+    assert not run("docs/api.md", fresh, tmp_path, pytestconfig)
+
+
+@pytest.mark.own_server
+@pytest.mark.timeout(300)
+def test_the_tour_of_the_readme_gives_the_answers_it_shows(
+    seeded: Served, tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
+    assert not run("README.md", seeded, tmp_path, pytestconfig)
