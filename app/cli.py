@@ -234,7 +234,8 @@ def _notice(sentence: str) -> None:
 
 
 def _fail(sentence: str, code: int = FAILED) -> NoReturn:
-    _notice(sentence)
+    """PostgreSQL adds lines of detail and hint to what it refuses."""
+    _notice(" ".join(sentence.split()))
     sys.exit(code)
 
 

@@ -85,7 +85,8 @@ class Life:
             f"  State      {self.state.folder}",
         ]
         if self.admin_key:
-            lines.append(f"  Admin key  {f'{self.admin_key} (shown once)' if self.key_is_new else ''} kept in {kept}")
+            shown = f"{self.admin_key} (shown this once, " if self.key_is_new else "("
+            lines.append(f"  Admin key  {shown}kept in {kept})")
         self.say("\n".join(lines))
 
     async def seed(self, seed: Seed) -> None:

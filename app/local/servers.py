@@ -155,12 +155,19 @@ class Servers:
             )
 
     def _drop_dead_lock(self) -> None:
-        """After a crash the number in the lock file may be a stranger's by now, and PostgreSQL would not start.
+        """After a crash the number in the lock file may be a stranger's by now, or a zombie's: then it would not start.
 
-        Its own server would have the data folder as working directory. Where that cannot be seen, it stays.
+        A server of this folder has it as working directory. Where that cannot be seen, PostgreSQL decides alone.
         """
         lock = self._cluster / "postmaster.pid"
-        with suppress(OSError, ValueError, IndexError):
-            works_in = Path("/proc") / str(int(lock.read_text().split()[0])) / "cwd"
-            if not works_in.samefile(self._cluster):
+        with suppress(FileNotFoundError, PermissionError, ValueError, IndexError):
+            process = Path("/proc") / str(int(lock.read_text().split()[0]))
+            if Path("/proc/self").exists() and not _works_in(process, self._cluster):
                 lock.unlink()
+
+
+def _works_in(process: Path, folder: Path) -> bool:
+    try:
+        return (process / "cwd").samefile(folder)
+    except FileNotFoundError:
+        return False

@@ -106,9 +106,15 @@ class Api:
             connection.close()
 
     def create_account(self, name: str) -> str:
-        status, account = self.call("POST", "/accounts", {"name": name})
-        assert status == 201, account
-        return str(account["id"])
+        """The id of what was acknowledged; asked again after a 503, as after a server was killed."""
+        answers: list[tuple[int, Any]] = []
+
+        def created() -> bool:
+            answers.append(self.call("POST", "/accounts", {"name": name}))
+            return answers[-1][0] == 201
+
+        until(created, lambda: str(answers[-1]))
+        return str(answers[-1][1]["id"])
 
     def name_of(self, account_id: str) -> str | None:
         """None as long as it is not answered."""

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = Path(sysconfig.get_path("purelib"))
 BASE = Path(sys.base_prefix)
 LIBRARY = f"lib/python{sys.version_info.major}.{sys.version_info.minor}"
-NOT_NEEDED = shutil.ignore_patterns("site-packages", "test", "idlelib", "tkinter", "config-*", "__pycache__", "*.a")
+NOT_NEEDED = shutil.ignore_patterns("site-packages", "test", "idlelib", "tkinter", "config-*", "*.a")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,18 +11,9 @@ from app.local import process
 from app.local.errors import CannotStart, GaveUp
 from app.local.process import Child, Program, running
 from app.local.roll import Roll
-from tests.operation.conftest import MYSELF
 from tests.operation.crm import Api, Crm, kill, until
 
-pytestmark = pytest.mark.own_server
-
-
-@pytest.fixture(scope="module")
-def living(installed) -> Iterator[Crm]:
-    crm = Crm(installed(MYSELF), "living")
-    crm.up("--workers", "2")
-    yield crm
-    crm.end()
+pytestmark = [pytest.mark.own_server, pytest.mark.timeout(300)]
 
 
 @pytest.mark.parametrize("victim", ["postgres", "valkey", "worker", "api"])

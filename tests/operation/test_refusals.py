@@ -2,13 +2,15 @@
 
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from app.local.account import server_account
+from app.local.errors import CannotStart
 from app.local.state import SYSTEM, locate
+from app.local.up import Options, up
 from tests.operation.conftest import MYSELF, Started
 from tests.operation.crm import Crm
 from tests.operation.installation import Installation
@@ -16,82 +18,74 @@ from tests.operation.installation import Installation
 pytestmark = pytest.mark.own_server
 
 
-@pytest.fixture(scope="module")
-def living(somebody: Installation) -> Iterator[Crm]:
-    crm = Crm(somebody, "living")
-    crm.up()
-    yield crm
-    crm.end()
+def refuses(sentence: str, **options: Any) -> None:
+    said: list[str] = []
+    mask = os.umask(0o022)
+    try:
+        with pytest.raises(CannotStart, match=sentence):
+            up(Options(**{"port": 0, **options}), said.append, said.append)
+    finally:
+        os.umask(mask)
+    assert not said
 
 
-def refuses(crm: Crm, sentence: str, *arguments: str) -> None:
-    done = crm.run("up", *arguments)
-    assert re.fullmatch(f"crm: {sentence}\n", done.stderr), done.stderr
-    assert (done.returncode, done.stdout) == (1, "")
-    assert not crm.processes()
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where the account of the servers can go, unlike the folders of pytest."""
+    for parent in (tmp_path, *tmp_path.parents[:3]):
+        if parent.stat().st_uid == os.geteuid():
+            parent.chmod(parent.stat().st_mode | 0o055)
+    return tmp_path / "state"
 
 
-def test_a_taken_port(crm: Started, living: Crm) -> None:
+def test_a_refusal_is_one_sentence_and_an_exit_code(crm: Started, living: Crm) -> None:
     port = living.ready()["apiUrl"].rpartition(":")[2]
     one = crm("taken port")
-    sentence = rf"Port {port} cannot be used \(address already in use\): choose another with --port, .*\."
-    refuses(one, sentence, "--port", port, "--state", str(one.state))
+    done = one.run("up", "--port", port, "--state", str(one.state))
+    assert re.fullmatch(rf"crm: Port {port} cannot be used \(address already in use\): .* --port.*\.\n", done.stderr)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert not one.processes()
 
 
-def test_a_taken_folder(crm: Started, living: Crm) -> None:
+def test_a_taken_folder(living: Crm) -> None:
     assert living.process is not None
-    sentence = rf"The folder .* is in use by another crm \(process {living.process.pid}\): stop that one, .*\."
-    refuses(crm("taken folder"), sentence, "--port", "0", "--state", str(living.state))
+    refuses(rf"folder .* is in use by another crm \(process {living.process.pid}\): stop that one", state=living.state)
 
 
-def test_one_address_without_the_other(crm: Started) -> None:
-    sentence = "CRM_REDIS_URL is set and CRM_DATABASE_URL is not: set both .*, or neither .*"
-    refuses(crm("half", CRM_REDIS_URL="redis://127.0.0.1"), sentence)
+def test_one_address_without_the_other(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CRM_DATABASE_URL", raising=False)
+    monkeypatch.setenv("CRM_REDIS_URL", "redis://127.0.0.1")
+    refuses("CRM_REDIS_URL is set and CRM_DATABASE_URL is not: set both .*, or neither", state=folder)
 
 
-def test_a_setting_that_is_none(crm: Started) -> None:
-    refuses(crm("setting", CRM_POOL_SIZE="many"), r"The environment is not as it must be: CRM_POOL_SIZE: .*\.")
+def test_a_setting_that_is_none(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRM_POOL_SIZE", "many")
+    refuses(r"The environment is not as it must be: CRM_POOL_SIZE: .*", state=folder)
 
 
-def test_data_of_another_major_version(crm: Started, somebody: Installation) -> None:
-    one = crm("version", somebody)
-    for name in ("state", "state/data", "state/data/pg"):
-        somebody.folder(f"{one.folder.name}/{name}")
-    (one.state / "data" / "pg" / "PG_VERSION").write_text("14\n")
-    sentence = r"The data in .* were made by PostgreSQL 14, and installed is 18: .*\."
-    refuses(one, sentence, "--port", "0", "--state", str(one.state))
+def test_data_of_another_major_version(folder: Path) -> None:
+    data = folder / "data"
+    (data / "pg").mkdir(parents=True)
+    (data / "pg" / "PG_VERSION").write_text("14\n")
+    os.chown(data, server_account().uid, server_account().gid)
+    refuses(r"The data in .* were made by PostgreSQL 14, and installed is 18", state=folder)
 
 
-def test_a_folder_that_is_a_file(crm: Started) -> None:
-    one = crm("file")
-    one.state.touch()
-    refuses(one, r"The folder .* cannot be used: .*\.", "--port", "0", "--state", str(one.state))
+def test_a_folder_that_is_a_file(folder: Path) -> None:
+    folder.touch()
+    refuses(r"The folder .* cannot be used: ", state=folder)
 
 
-def test_a_ready_file_that_cannot_be_written(crm: Started) -> None:
-    one = crm("ready")
-    nowhere = str(one.folder / "none" / "ready.json")
-    refuses(
-        one,
-        r"The folder .*none cannot be used: .*\.",
-        "--state",
-        str(one.state),
-        "--port",
-        "0",
-        "--ready-file",
-        nowhere,
-    )
+def test_a_ready_file_that_cannot_be_written(folder: Path) -> None:
+    refuses(r"The folder .*none cannot be used: ", state=folder, ready_file=folder / "none" / "ready.json")
 
 
 def test_a_folder_of_the_system(crm: Started, somebody: Installation) -> None:
-    forbidden = "/proc/1/rapport"
-    refuses(
-        crm("forbidden", somebody), f"The folder {forbidden} cannot be used: .*", "--port", "0", "--state", forbidden
-    )
+    done = crm("forbidden", somebody).run("up", "--state", "/proc/1/rapport")
+    assert re.fullmatch("crm: The folder /proc/1/rapport cannot be used: .*\n", done.stderr)
 
 
 def test_the_folder_is_the_one_below_the_current_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tmp_path.chmod(0o755)
     monkeypatch.chdir(tmp_path)
     assert locate(None, MYSELF) == tmp_path / ".rapport"
     assert locate(Path("elsewhere"), MYSELF) == tmp_path / "elsewhere"
@@ -100,27 +94,25 @@ def test_the_folder_is_the_one_below_the_current_one(tmp_path: Path, monkeypatch
 if os.geteuid() == 0:  # only root can be two users
 
     @pytest.mark.parametrize("name", ["nobody-of-that-name", "root"])
-    def test_a_user_that_cannot_run_servers(crm: Started, name: str) -> None:
-        refuses(crm("user", CRM_RUN_AS=name), "CRM_RUN_AS .*")
+    def test_a_user_that_cannot_run_servers(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        monkeypatch.setenv("CRM_RUN_AS", name)
+        refuses("CRM_RUN_AS ", state=folder)
 
     def test_a_state_of_root(crm: Started, somebody: Installation) -> None:
         one = crm("of root", somebody)
         one.state.mkdir()
         (one.state / "lock").touch(0o600)
-        sentence = r"The folder .* was made by root: start crm as root, or choose another with --state\."
-        refuses(one, sentence, "--port", "0", "--state", str(one.state))
+        done = one.run("up", "--state", str(one.state))
+        sentence = r"crm: The folder .* was made by root: start crm as root, or choose another with --state\.\n"
+        assert re.fullmatch(sentence, done.stderr)
 
-    def test_data_of_a_user_that_is_not_the_one_of_the_servers(crm: Started) -> None:
-        one = crm("of root")
-        (one.state / "data").mkdir(parents=True)
-        sentence = r"The data in .* belong to root, but the servers would run as nobody: .*\."
-        refuses(one, sentence, "--port", "0", "--state", str(one.state))
+    def test_data_of_a_user_that_is_not_the_one_of_the_servers(folder: Path) -> None:
+        (folder / "data").mkdir(parents=True)
+        refuses(r"The data in .* belong to root, but the servers would run as nobody", state=folder)
 
-    def test_a_folder_that_the_user_of_the_servers_cannot_reach(crm: Started) -> None:
-        one = crm("private")
-        one.folder.chmod(0o700)
-        sentence = r"The user nobody, who runs the database servers, cannot reach .*\."
-        refuses(one, sentence, "--port", "0", "--state", str(one.state))
+    def test_a_folder_that_the_user_of_the_servers_cannot_reach(folder: Path) -> None:
+        folder.parent.chmod(0o700)
+        refuses(r"The user nobody, who runs the database servers, cannot reach ", state=folder)
 
     def test_where_the_servers_cannot_go_each_checkout_has_a_folder_of_its_own_elsewhere(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch
