@@ -170,7 +170,9 @@ async def test_a_list_holds_what_get_shows(client: Client, kind: AnyObject, rows
 
 
 async def test_without_a_sort_the_declared_one_holds(client: Client, kind: AnyObject, rows: list[Json]) -> None:
-    assert rows == await everything(client, kind, f"sort={kind.default_sort}", 2) == await everything(client, kind, "", 2)
+    assert (
+        rows == await everything(client, kind, f"sort={kind.default_sort}", 2) == await everything(client, kind, "", 2)
+    )
 
 
 async def test_a_count_counts_all_that_match_and_comes_only_when_asked_for(
@@ -182,9 +184,7 @@ async def test_a_count_counts_all_that_match_and_comes_only_when_asked_for(
     assert (await client.get(f"/{kind.plural}?limit=1")).json()["meta"] == {}
 
 
-async def test_a_query_in_a_body_gives_the_bytes_of_the_list(
-    client: Client, kind: AnyObject, rows: list[Json]
-) -> None:
+async def test_a_query_in_a_body_gives_the_bytes_of_the_list(client: Client, kind: AnyObject, rows: list[Json]) -> None:
     asked: list[dict[str, str]] = [
         {},
         {"limit": "2", "sort": "-createdAt,modifiedAt", "count": "exact", "fields": "id,version"},
@@ -206,7 +206,9 @@ async def test_a_query_in_a_body_gives_the_bytes_of_the_list(
 
 async def test_a_list_shows_only_the_fields_asked_for(client: Client, kind: AnyObject, rows: list[Json]) -> None:
     name = plain_fields(kind)[0].api_name
-    assert await everything(client, kind, f"fields={name},id", 2) == [{"id": row["id"], name: row[name]} for row in rows]
+    assert await everything(client, kind, f"fields={name},id", 2) == [
+        {"id": row["id"], name: row[name]} for row in rows
+    ]
 
 
 def test_there_is_an_object_to_sort_by_a_number_a_date_a_time_and_money() -> None:

@@ -65,9 +65,7 @@ async def test_history_pages_and_outlives_the_record(client: Client, life: list[
     assert len(whole) == len(life) + 1
 
 
-async def test_history_of_a_foreign_or_unknown_record_is_not_found(
-    stranger: Client, kind: AnyObject, url: str
-) -> None:
+async def test_history_of_a_foreign_or_unknown_record_is_not_found(stranger: Client, kind: AnyObject, url: str) -> None:
     for path in (url, f"/{kind.plural}/{uuid7()}"):
         assert (await stranger.get(f"{path}/history")).status_code == 404
 
@@ -107,7 +105,12 @@ async def test_the_log_keeps_a_value_as_it_is_shown(client: Client, world: World
 
 
 async def test_events_show_the_same_as_history_once_and_in_order(
-    client: Client, stranger: Client, kind: AnyObject, life: list[Json], url: str, settled: Callable[[], Awaitable[None]]
+    client: Client,
+    stranger: Client,
+    kind: AnyObject,
+    life: list[Json],
+    url: str,
+    settled: Callable[[], Awaitable[None]],
 ) -> None:
     await settled()
     history = (await client.get(f"{url}/history")).json()["data"][::-1]

@@ -6,7 +6,7 @@ from uuid import UUID
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-from app.domain.kernel.object_type import AnyObject
+from app.domain.kernel.object_type import AnyObject, ValueType
 from tests.contract.sample import Json, body, editable, make, value
 from tests.world import Client, World
 
@@ -16,7 +16,8 @@ SYSTEMS = ("sap", "crm")
 
 def choices(kind: AnyObject) -> st.SearchStrategy[Json]:
     """A patch of some fields and some external ids; numbers stand for values, so that two patches often agree."""
-    names = editable(kind)[:3]
+    money = [name for name in editable(kind) if kind.by_column[name].type is ValueType.money]
+    names = sorted({*editable(kind)[:2], *money})
     numbers = st.integers(1, 2)
     fields = st.dictionaries(st.sampled_from(names), numbers, max_size=2)
     systems = st.dictionaries(st.sampled_from(SYSTEMS), st.one_of(st.none(), numbers), max_size=2)
@@ -108,6 +109,18 @@ async def test_edits_of_two_fields_meet_and_of_one_field_clash(client: Client, k
     assert clash.status_code == 409
     assert [(fault["pointer"], fault["params"]) for fault in clash.json()["errors"]] == [
         (f"/{one}", {"base": made[one], "theirs": new[one], "yours": body(kind, 3)[one]})
+    ]
+
+
+async def test_external_ids_meet_and_clash_system_by_system(client: Client, kind: AnyObject) -> None:
+    made = await make(client, kind, 1, externalIds={"sap": "1"})
+    url = f"/{kind.plural}/{made['id']}"
+    await client.patch(url, json={"externalIds": {"sap": "2"}})
+    merged = await client.patch(url, json={"baseVersion": 1, "externalIds": {"sap": "2", "crm": "1"}})
+    clash = await client.patch(url, json={"baseVersion": 1, "externalIds": {"sap": None, "erp": "1"}})
+    assert merged.json()["externalIds"] == {"sap": "2", "crm": "1"}
+    assert [(fault["pointer"], fault["params"]) for fault in clash.json()["errors"]] == [
+        ("/externalIds", {"base": {"sap": "1"}, "theirs": {"sap": "2", "crm": "1"}, "yours": {"crm": "1", "erp": "1"}})
     ]
 
 

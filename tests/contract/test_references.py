@@ -171,14 +171,8 @@ async def linked(client: Client, kind: AnyObject, one: Expand, n: int) -> tuple[
 async def test_a_list_that_could_show_too_much_inline_is_refused(
     client: Client, kind: AnyObject, inverse: Expand
 ) -> None:
-    back = next(one.name for one in CATALOG.expansions(CATALOG[inverse.to]).values() if not one.many)
-    for path, limit, status in (
-        (inverse.name, 200, 200),
-        (f"{inverse.name}.{back}", 200, 200),
-        (f"{inverse.name}.{back},{inverse.name}.owner,{inverse.name}.{back}", 200, 200 if back == "owner" else 200),
-    ):
-        answer = await client.get(f"/{kind.plural}?limit={limit}&expand={path}")
-        assert answer.status_code == status, answer.text
+    for path in (inverse.name, f"{inverse.name}.owner"):
+        assert (await client.get(f"/{kind.plural}?limit=200&expand={path}")).status_code == 200
     for deeper in (one.name for one in lists(CATALOG[inverse.to])):
         many = await client.get(f"/{kind.plural}?limit=200&expand={inverse.name}.{deeper}")
         assert (many.status_code, many.json()["code"]) == (400, "expandTooLarge")
