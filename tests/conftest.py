@@ -3,6 +3,8 @@
 With CRM_DATABASE_URL (the login of an administrator) and CRM_REDIS_URL the run uses those servers, else its own.
 """
 
+import os
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
@@ -92,3 +94,11 @@ async def own_world(own_server: Servers) -> AsyncIterator[World]:
     """The application on servers of its own."""
     async with running(own_server.place) as started:
         yield started
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> int:
+    """What a random test begins with; shown when it fails, and repeated by setting SEED."""
+    value = int(os.environ.get("SEED", secrets.randbits(32)))
+    request.node.add_report_section("setup", "seed", f"SEED={value}")
+    return value

@@ -63,7 +63,7 @@ class Fold:
             yield f"{at} follows version {last['version']}" if last else f"{at} is the first"
         if last is None:
             return
-        if (event["settle"], event["seq"]) <= (last["settle"], last["seq"]):
+        if event["settle"] < last["settle"] or event["seq"] <= last["seq"]:
             yield f"{at} does not stand behind version {last['version']} in the log"
         if event["at"] <= last["at"]:
             yield f"{at} is no later than version {last['version']}"
