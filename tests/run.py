@@ -30,6 +30,7 @@ class Run:
         self._name = self._given.get("name") or f"rapport_{token_hex(4)}"
         self._template = Place(**self._given["template"]) if given else None
         self._nursery: Nursery | None = None
+        self._is_external = False
 
     @property
     def nursery(self) -> Nursery:
@@ -63,15 +64,17 @@ class Run:
         return self.template.at(name, redis_database=number)
 
     def close(self) -> None:
+        """Databases on servers that are not ours are dropped by the controller; ours end with their databases."""
+        if self._is_external and not self._given:
+            asyncio.run(_drop(self.template.at("postgres").admin_url, self._name))
         if self._nursery is not None:
             self._nursery.close()
-        elif self._template is not None and not self._given:
-            asyncio.run(_drop(self._template.at("postgres").admin_url, self._name))
 
     def _external(self) -> Place | None:
         url, redis_url = os.environ.get("CRM_DATABASE_URL"), os.environ.get("CRM_REDIS_URL")
         if not url or not redis_url:
             return None
+        self._is_external = True
         server = Place(dsn(url), dsn(url), redis_url)
         template = server.at(f"{self._name}_template")
         asyncio.run(_create(server, template.database, "template0"))
