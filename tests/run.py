@@ -9,14 +9,13 @@ from secrets import token_hex
 from typing import Any
 from urllib.parse import urlsplit
 
-import asyncpg
-
 from app.repositories.migrate import migrate
 from app.repositories.pool import dsn
 from tests.servers import Nursery
 from tests.world import Place
 
 DATABASES_OF_REDIS = 16
+DATABASES = "select quote_ident(datname) from pg_database where starts_with(datname, $1)"
 
 
 class Run:
@@ -59,14 +58,14 @@ class Run:
 
     def _database(self, template: str) -> Place:
         name = f"{self._name}_{self._worker}_{next(self._numbers)}"
-        number = int("0" + self._worker.strip("gwmaster")) % DATABASES_OF_REDIS
+        number = int(self._worker[2:]) % DATABASES_OF_REDIS if self._worker.startswith("gw") else 0
         asyncio.run(_create(self.template.at("postgres"), name, template))
         return self.template.at(name, redis_database=number)
 
     def close(self) -> None:
         """Databases on servers that are not ours are dropped by the controller; ours end with their databases."""
         if self._is_external and not self._given:
-            asyncio.run(_drop(self.template.at("postgres").admin_url, self._name))
+            asyncio.run(_drop(self.template.at("postgres"), self._name))
         if self._nursery is not None:
             self._nursery.close()
 
@@ -84,18 +83,13 @@ class Run:
 
 async def _create(server: Place, name: str, template: str) -> None:
     """Owned by the login of the application, as the database of a product is."""
-    admin = await asyncpg.connect(server.admin_url)
-    try:
-        owner = await admin.fetchval("select quote_ident(coalesce($1, current_user))", urlsplit(server.url).username)
-        await admin.execute(f"create database {name} template {template} encoding 'UTF8' owner {owner}")
-    finally:
-        await admin.close()
+    async with server.connect() as administrator:
+        login = urlsplit(server.url).username
+        owner = await administrator.fetchval("select quote_ident(coalesce($1, current_user))", login)
+        await administrator.execute(f"create database {name} template {template} encoding 'UTF8' owner {owner}")
 
 
-async def _drop(admin_url: str, prefix: str) -> None:
-    admin = await asyncpg.connect(admin_url)
-    try:
-        for row in await admin.fetch("select datname from pg_database where starts_with(datname, $1)", prefix):
-            await admin.execute(f"drop database {row['datname']} with (force)")
-    finally:
-        await admin.close()
+async def _drop(server: Place, prefix: str) -> None:
+    async with server.connect() as administrator:
+        for (name,) in await administrator.fetch(DATABASES, prefix):
+            await administrator.execute(f"drop database {name} with (force)")
