@@ -200,6 +200,9 @@ async def test_a_query_in_a_body_gives_the_bytes_of_the_list(client: Client, kin
             further = parameters | {"cursor": cursor}
             listed = await client.get(f"/{kind.plural}", params=further)
             assert (await client.post(f"/{kind.plural}/query", json=further)).content == listed.content
+    listed = await client.get(f"/{kind.plural}", params={"version[in]": "1,2", "version[empty]": "false", "limit": 1})
+    typed: Json = {"version[in]": [1, 2], "version[empty]": False, "limit": 1}
+    assert (await client.post(f"/{kind.plural}/query", json=typed)).content == listed.content
     by_list = await client.post(f"/{kind.plural}/query", json={"id[in]": [rows[0]["id"]], "limit": 1})
     assert [row["id"] for row in by_list.json()["data"]] == [rows[0]["id"]]
 
