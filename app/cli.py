@@ -19,6 +19,7 @@ import typer
 from app.local.errors import CannotStart, GaveUp
 
 if TYPE_CHECKING:
+    from app.demo import Report
     from app.settings import Settings
 
 T = TypeVar("T")
@@ -84,13 +85,10 @@ def up(
 @crm.command()
 def serve(host: str = "127.0.0.1", port: Port = 8000, fd: Descriptor = None, workers: Workers = 1) -> None:
     """Serve the API until SIGTERM."""
-    from app.api.logging import configure_logging  # noqa: PLC0415  # see the module
     from app.local.serving import serve, serve_on  # noqa: PLC0415  # see the module
     from app.repositories.privileges import refuse_excessive_privileges  # noqa: PLC0415  # see the module
 
-    settings = _settings()
-    _run(refuse_excessive_privileges(settings.database_url))
-    configure_logging(settings.log_level)
+    _run(refuse_excessive_privileges(_settings().database_url))
     if fd is None:
         serve(host, port, workers)
     else:
@@ -174,25 +172,28 @@ def load_demo(
     directory: Annotated[Path, typer.Argument(exists=True, file_okay=False)],
     url: Annotated[str, typer.Option(help="Where the API is.")] = LOCAL_API,
     key: Annotated[str, typer.Option(envvar="CRM_KEY", help="Better given as CRM_KEY, which `ps` does not show.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Report in JSON.")] = False,  # noqa: FBT002  # typer's way
 ) -> None:
-    """Load the sample through the public API; loading it again changes nothing."""
-    _run(_load(url, key, directory))
+    """Load the sample through the public API; loading it again changes nothing. Exits 1 when a row went astray."""
+    report = _run(_load(url, key, directory))
+    typer.echo(report.as_json() if as_json else report.as_text())
+    if not report.complete:
+        raise typer.Exit(FAILED)
 
 
 async def _load_demo(api_url: str, admin_key: str) -> None:
     from app.demo import SHIPPED  # noqa: PLC0415  # see the module
 
-    await _load(api_url, admin_key, SHIPPED)
+    typer.echo((await _load(api_url, admin_key, SHIPPED)).as_text(lines=False))
 
 
-async def _load(api_url: str, admin_key: str, directory: Path) -> None:
+async def _load(api_url: str, admin_key: str, directory: Path) -> "Report":
     from app.demo import LoadFailed, load  # noqa: PLC0415  # see the module
 
     try:
-        report = await load(api_url, admin_key, directory, progress=True)
+        return await load(api_url, admin_key, directory, progress=True)
     except LoadFailed as error:
         raise CannotStart(f"The sample was not loaded: {error}") from error
-    typer.echo(report.as_text(lines=False))
 
 
 def _settings() -> "Settings":
