@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -40,9 +41,12 @@ class Crm:
     def start(self, *arguments: str) -> None:
         """Returns before it is ready."""
         given = ("--port", "0", "--state", str(self.state), "--ready-file", str(self.ready_file), *arguments)
+        self.begin("up", *given)
+
+    def begin(self, *arguments: str) -> None:
         with (self.folder / "output").open("a") as output:
             self.process = subprocess.Popen(
-                self.command("up", *given), stdout=output, stderr=output, **self._as_account()
+                self.command(*arguments), stdout=output, stderr=output, **self._as_account()
             )
 
     def up(self, *arguments: str) -> dict[str, Any]:
@@ -129,6 +133,12 @@ def until(value: Callable[[], Any], otherwise: Callable[[], str], patience_s: fl
         assert time.monotonic() < end, otherwise()
         time.sleep(0.05)
     return found
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def kill(pid: int) -> None:

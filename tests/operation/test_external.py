@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import RUN
 from tests.operation.conftest import Started
-from tests.operation.crm import Api, Crm
+from tests.operation.crm import Api, Crm, free_port, until
 from tests.operation.installation import ROOT, Installation
 from tests.servers import Servers
 
@@ -84,6 +84,18 @@ async def test_tenants_and_keys_are_made_at_the_command_line(using: Using) -> No
     missing = one.run("key", "create", *given[:3], made["tenantId"], *given[4:])
     assert missing.returncode == 1
     assert re.fullmatch(r"crm: .*\n", missing.stderr)
+
+
+def test_serve_alone_runs_several_processes_on_one_port_until_it_is_told_to_stop(using: Using) -> None:
+    one = using("serve")
+    one.run("migrate")
+    port = free_port()
+    one.begin("serve", "--port", str(port), "--workers", "2")
+    api = Api({"apiUrl": f"http://127.0.0.1:{port}", "adminKey": "none"})
+    until(lambda: api.call("GET", "/me")[0] == 401, one.printed, 40)
+    until(lambda: one.printed().count("Application startup complete") == 2, one.printed, 40)
+    assert one.stop() == 0
+    assert api.call("GET", "/me")[0] == 0
 
 
 @pytest.mark.quick

@@ -6,7 +6,6 @@ import re
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.operation.crm import until
+from tests.operation.crm import free_port, until
 from tests.operation.installation import ROOT, Installation
 from tests.servers import Servers
 
@@ -124,9 +123,3 @@ def test_the_image_migrates_works_and_serves_until_it_is_told_to_stop(image: Ima
     for process in (api, worker):
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
