@@ -105,5 +105,5 @@ class Loading:
         found = {name: self._ids[target] for name, target in entry.references.items()}
         for name in [name for name, there in found.items() if there is None]:
             target = entry.references[name]
-            entry.row.note(Kind.UNMATCHED, f"{name}: {target[1]!r} was not loaded, left out", value=target[1])
+            entry.row.note(Kind.UNMATCHED, f"{name}: {target[1]!r} was not loaded, left empty", value=target[1])
         return {name: there for name, there in found.items() if there is not None}

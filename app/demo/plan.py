@@ -116,10 +116,9 @@ class Plan:
 
 
 def _entry(object_: str, key: str, row: Row, body: dict[str, Any], **references: tuple[str, str | None]) -> Entry:
-    """What refers to nothing is null, so that a later load clears it; only an owner is left to the API to choose."""
+    """What refers to nothing is null, so that a later load clears what an earlier one set."""
     found = {name: (target, to) for name, (target, to) in references.items() if to is not None}
-    empty = dict.fromkeys(references.keys() - {"ownerId"})
-    return Entry(object_, key, row, body | empty, found)
+    return Entry(object_, key, row, body | dict.fromkeys(references), found)
 
 
 def _by_key(rows: list[Row], column: str) -> dict[str, Row]:
@@ -146,5 +145,5 @@ def _acyclic(row: Row, column: str, name: str, above: dict[str, str], to: str | 
         current = above.get(current)
     if current != name:
         return to
-    row.note(Kind.UNMATCHED, f"{column} {to!r} leads back to {name!r}, left out", column, to)
+    row.note(Kind.UNMATCHED, f"{column} {to!r} leads back to {name!r}, left empty", column, to)
     return None

@@ -63,7 +63,7 @@ class Row:
             return value or None
         close = get_close_matches(value, among, n=1)
         hint = f" (perhaps {close[0]!r})" if close else ""
-        self._unmatched(column, f"matches nothing{hint}, left out")
+        self._unmatched(column, f"matches nothing{hint}, left empty")
         return None
 
     def date(self, column: str) -> str | None:
@@ -74,7 +74,7 @@ class Row:
             month, day, year = (int(part) for part in self[column].split("/"))
             return date(year, month, day).isoformat()
         except ValueError:
-            self._unmatched(column, "is no date, left out")
+            self._unmatched(column, "is no date, left empty")
             return None
 
     def number(self, column: str) -> Decimal | None:
@@ -86,7 +86,7 @@ class Row:
             number = Decimal("NaN")
         if number.is_finite():
             return number
-        self._unmatched(column, "is no number, left out")
+        self._unmatched(column, "is no number, left empty")
         return None
 
     def whole(self, column: str) -> int | None:
@@ -95,7 +95,7 @@ class Row:
             return None
         if number == int(number):
             return int(number)
-        self._unmatched(column, "is no whole number, left out")
+        self._unmatched(column, "is no whole number, left empty")
         return None
 
     def money(self, column: str, currency: str, unit: Decimal = Decimal(1)) -> dict[str, Any] | None:

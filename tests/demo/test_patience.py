@@ -120,7 +120,7 @@ async def test_a_row_that_is_refused_is_listed_with_the_problem_and_what_refers_
     notes = {(row.file, row.line): [note.text for note in row.notes] for row in report.listed}
     said = "'Cancity' was refused: 422 invalid The body is not valid. /name: Too short."
     assert notes["accounts.csv", 10] == [said]
-    assert notes["sales_pipeline.csv", 2] == ["accountId: 'Cancity' was not loaded, left out"]
+    assert notes["sales_pipeline.csv", 2] == ["accountId: 'Cancity' was not loaded, left empty"]
     assert report.counts["accounts"]["notLoaded"] == 1
     assert api.body("opportunities", "1C1I7A6R")["accountId"] is None
 

@@ -107,9 +107,9 @@ async def test_the_printed_report_names_every_listed_line_under_its_reason(sampl
 @pytest.mark.parametrize(
     ("column", "value", "field", "said"),
     [
-        ("account", "Cancitty", "accountId", "account 'Cancitty' matches nothing (perhaps 'Cancity'), left out"),
-        ("product", "Abacus", "productId", "product 'Abacus' matches nothing, left out"),
-        ("sales_agent", "Nobody Known", "ownerId", "sales_agent 'Nobody Known' matches nothing, left out"),
+        ("account", "Cancitty", "accountId", "account 'Cancitty' matches nothing (perhaps 'Cancity'), left empty"),
+        ("product", "Abacus", "productId", "product 'Abacus' matches nothing, left empty"),
+        ("sales_agent", "Nobody Known", "ownerId", "sales_agent 'Nobody Known' matches nothing, left empty"),
     ],
 )
 async def test_a_name_that_matches_nothing_is_reported_with_its_line_and_the_row_is_loaded(
@@ -118,7 +118,7 @@ async def test_a_name_that_matches_nothing_is_reported_with_its_line_and_the_row
     change_cell("sales_pipeline.csv", 2, column, value)
     api, report = await load_into_fake(sample)
     assert reasons(report, "sales_pipeline.csv", 2) == [said]
-    assert api.body("opportunities", "1C1I7A6R").get(field) is None
+    assert api.body("opportunities", "1C1I7A6R")[field] is None
     assert not report.complete
 
 
@@ -139,7 +139,7 @@ async def test_a_cell_that_cannot_be_used_is_reported_and_left_out(sample, chang
     notes = [note for row in report.listed if (row.file, row.line) == (file, 2) for note in row.notes]
     first = {"sales_pipeline.csv": ("opportunities", "1C1I7A6R"), "accounts.csv": ("accounts", "Acme Corporation")}
     assert [(note.kind, note.value) for note in notes if note.column == column] == [("unmatched", value)]
-    assert api.body(*first[file]).get(field) is None
+    assert api.body(*first[file])[field] is None
 
 
 async def test_a_sector_that_no_list_knows_is_kept_and_reported(sample, change_cell):
@@ -183,7 +183,7 @@ async def test_accounts_that_are_each_others_parent_are_loaded_without_and_liste
     change_cell("accounts.csv", 3, "subsidiary_of", "Betatech")
     change_cell("accounts.csv", 4, "subsidiary_of", "Betasoloin")
     api, report = await load_into_fake(sample)
-    assert reasons(report, "accounts.csv", 3) == ["subsidiary_of 'Betatech' leads back to 'Betasoloin', left out"]
+    assert reasons(report, "accounts.csv", 3) == ["subsidiary_of 'Betatech' leads back to 'Betasoloin', left empty"]
     assert api.body("accounts", "Betatech")["parentId"] is None
 
 
