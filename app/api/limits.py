@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 
 WINDOW_S: Final = 60
 LEASE_S: Final = 1.0
-REDIS_TIMEOUT_S: Final = 0.25
-ENROLLED_FOR_S: Final = 5
+REDIS_TIMEOUT_S: Final = 1.0
+ENROLLED_FOR_S: Final = 10
 MAX_KEYS: Final = 10_000
 LOST = (RedisError, OSError, TimeoutError)
 

@@ -77,4 +77,5 @@ def _described(error: BaseException) -> dict[str, Any]:
 
 def _line(event: EventDict, **_: Any) -> str:
     """API keys and the login part of a URL are masked wherever they stand."""
+    event.pop("color_message", None)  # of uvicorn: the same text once more, with terminal codes
     return _SECRET.sub("***", json.dumps(event, ensure_ascii=False, default=str))

@@ -1,13 +1,16 @@
 """One process, or several objects that stand for processes, on a real Redis."""
 
 import asyncio
+import os
+import signal
 from time import monotonic
 from uuid import UUID
 
 import pytest
 
-from app.api.limits import LEASE_S, Admission, LimitReached, RateLimiter
+from app.api.limits import LEASE_S, REDIS_TIMEOUT_S, Admission, LimitReached, RateLimiter
 from app.domain.kernel.ids import uuid7
+from tests.limits.conftest import run_in_background
 
 
 async def spend(limiter: RateLimiter, key_id: UUID, limit: int, times: int) -> int:
@@ -103,3 +106,17 @@ async def test_keys_that_nobody_uses_are_forgotten(limiter_of):
 
 def test_whatever_the_arithmetic_says_a_client_is_told_to_wait_a_second_at_least_and_a_window_at_most():
     assert [Admission(1, 0, more_in_s, 60).wait_s for more_in_s in (-3.0, 0.0, 0.2, 59.5, 61.0)] == [1, 1, 1, 60, 60]
+
+
+@pytest.mark.own_server
+async def test_a_redis_that_hangs_holds_up_one_request_for_a_second_and_none_after_it(own_server):
+    async with run_in_background(RateLimiter(own_server.place.redis_url)) as limiter:
+        await limiter.admit(uuid7(), 10)
+        os.kill(own_server.valkey.pid, signal.SIGSTOP)
+        began = monotonic()
+        assert await spend(limiter, uuid7(), 10, 20) == 10
+        assert monotonic() - began < 3 * REDIS_TIMEOUT_S
+        began = monotonic()
+        assert [await spend(limiter, uuid7(), 10, 20) for _ in range(10)] == [10] * 10
+        assert monotonic() - began < REDIS_TIMEOUT_S
+        os.kill(own_server.valkey.pid, signal.SIGCONT)
