@@ -72,12 +72,12 @@ class Life:
         else:
             self.admin_key = None
             self.notice(
-                f"The admin key kept in {self.state.admin_key_file} does not open this database (status {status}): "
+                f"The admin key kept in {self.state.admin_key.file} does not open this database (status {status}): "
                 f"make one with `crm key create`, or move that file away and start again."
             )
 
     def announce(self) -> None:
-        kept = self.state.admin_key_file
+        kept = self.state.admin_key.file
         lines = [
             "Rapport is running. Ctrl-C stops it.",
             f"  API        {self.api_url}/api/v1",

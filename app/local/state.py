@@ -18,6 +18,21 @@ SYSTEM = Path("/var/lib/rapport")
 LONGEST_SOCKET_PATH = 103  # 108 bytes on Linux and 104 on macOS, the closing zero included
 
 
+class AdminKey:
+    """The one key that is kept, for who runs `crm up`."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def read(self) -> str | None:
+        with suppress(FileNotFoundError):
+            return self.file.read_text().strip() or None
+        return None
+
+    def keep(self, key: str) -> None:
+        write_private(self.file, key + "\n")
+
+
 class State:
     """`data` and `sockets` belong to the account of the servers, everything else to who starts `crm`."""
 
@@ -28,17 +43,9 @@ class State:
         self.run = folder / "run"
         self.metrics = self.run / "metrics"
         self.runtime = folder / "runtime"
-        self.admin_key_file = folder / "admin-key"
+        self.admin_key = AdminKey(folder / "admin-key")
         self.sockets = self.run / "servers"
         self.roll = Roll(self.run / "roll")
-
-    def admin_key(self) -> str | None:
-        with suppress(FileNotFoundError):
-            return self.admin_key_file.read_text().strip() or None
-        return None
-
-    def keep_admin_key(self, key: str) -> None:
-        write_private(self.admin_key_file, key + "\n")
 
 
 def locate(asked: Path | None, account: Account | None) -> Path:

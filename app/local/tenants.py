@@ -8,7 +8,7 @@ from uuid import UUID
 from app.domain.governance import service
 from app.domain.governance.schemas import ApiKeyCreate, TenantCreate
 from app.domain.registry import CATALOG
-from app.local.state import State
+from app.local.state import AdminKey
 from app.repositories.pool import Pool, Target
 from app.repositories.tenants import first_administrator
 from app.settings import Settings
@@ -38,20 +38,19 @@ async def new_key(settings: Settings, tenant_id: UUID, user_id: UUID, name: str,
         return await service.create_key(pool, CATALOG, settings.environment, tenant_id, user_id, wanted)
 
 
-async def first_key(state: State, settings: Settings) -> tuple[str, bool]:
+async def first_key(kept: AdminKey, settings: Settings) -> tuple[str, bool]:
     """The key, and whether it is new: one is made only where none is kept, whatever tenants there are.
 
     It is kept before it is shown. A start that is killed in between leaves a key that nobody knows.
     """
-    kept = state.admin_key()
-    if kept:
-        return kept, False
+    if known := kept.read():
+        return known, False
     found = await first_administrator(settings.database_url)
     if found:
         key = await new_key(settings, *found, "crm up", [ADMIN])
     else:
         key = (await new_tenant(settings, FIRST, "admin@rapport.example")).key
-    state.keep_admin_key(key)
+    kept.keep(key)
     return key, True
 
 

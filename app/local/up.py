@@ -60,7 +60,7 @@ async def _live(options: Options, say: Say, notice: Say) -> None:
             await stack.enter_async_context(prepared_for_servers(state, account))
             await _start_servers(life, Servers(state, account, binaries(account, state.runtime)), stack)
         await migrate(life.settings.database_url)
-        life.admin_key, life.key_is_new = await first_key(state, life.settings)
+        life.admin_key, life.key_is_new = await first_key(state.admin_key, life.settings)
         await _start_product(life, options.workers, listener, stack)
         stack.callback(listener.close)
         stack.callback(life.forget)
