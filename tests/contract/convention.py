@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from app.repositories.compile import CACHE
 from tests.world import Client, World
@@ -49,11 +50,11 @@ def without(*replacements: Replacement) -> Mutation:
 
 
 def without_in(replacements: Callable[[Case], Iterable[Replacement]]) -> Mutation:
-    """The same, where what is replaced belongs to the running application."""
+    """The same, where what is replaced belongs to the running application. What it then complains of is not shown."""
 
     @contextmanager
     def switched_off(case: Case) -> Iterator[None]:
-        with pytest.MonkeyPatch.context() as patch:
+        with pytest.MonkeyPatch.context() as patch, capture_logs():
             for owner, name, value in replacements(case):
                 patch.setattr(owner, name, value)
             CACHE._statements.clear()

@@ -1,5 +1,10 @@
 """The contract table: every convention of the API, with its proof and the way to switch it off."""
 
+from tests.contract.edge_conventions import EDGE
+from tests.contract.history_conventions import HISTORY
+from tests.contract.problem_conventions import PROBLEMS
 from tests.contract.reading_conventions import READING
+from tests.contract.retry_conventions import RETRY
+from tests.contract.writing_conventions import WRITING
 
-TABLE = (*READING,)
+TABLE = (*READING, *HISTORY, *WRITING, *RETRY, *PROBLEMS, *EDGE)

@@ -187,7 +187,9 @@ async def a_known_answer_is_not_sent_again(case: Case) -> None:
 
 async def the_tag_names_version_and_view(case: Case) -> None:
     url = f"/accounts/{(await created(case.client))['id']}"
-    whole, narrow, other = [(await case.client.get(url + view)).headers["etag"] for view in ("", "?fields=id", "?fields=name")]  # fmt: skip
+    whole, narrow, other = [
+        (await case.client.get(url + view)).headers["etag"] for view in ("", "?fields=id", "?fields=name")
+    ]
     assert len({whole, narrow, other}) == 3
     assert {tag.partition("-")[0] for tag in (whole, narrow, other)} == {'"1'}
 

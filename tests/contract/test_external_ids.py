@@ -46,7 +46,11 @@ async def test_a_record_is_found_by_its_external_id(client: Client, stranger: Cl
 async def test_a_list_is_filtered_by_external_id(client: Client, kind: AnyObject) -> None:
     made = await make(client, kind, 1, externalIds={"sap": "1", "crm": "2"})
     await make(client, kind, 2, externalIds={"sap": "2"})
-    for query, expected in (("externalIds.sap=1", [made]), ("externalIds.crm=1", []), ("externalIds.sap=1&id=" + made["id"], [made])):  # fmt: skip
+    for query, expected in (
+        ("externalIds.sap=1", [made]),
+        ("externalIds.crm=1", []),
+        ("externalIds.sap=1&id=" + made["id"], [made]),
+    ):
         assert await everything(client, kind, query) == expected
 
 

@@ -25,8 +25,12 @@ def lists(kind: AnyObject) -> list[Expand]:
 
 
 INVERSES = [(kind, one) for kind in KINDS for one in lists(kind)]
-PATHS = [(kind, one, two) for kind in KINDS for one in CATALOG.expansions(kind).values()
-         for two in CATALOG.expansions(CATALOG[one.to]).values()]  # fmt: skip
+PATHS = [
+    (kind, one, two)
+    for kind in KINDS
+    for one in CATALOG.expansions(kind).values()
+    for two in CATALOG.expansions(CATALOG[one.to]).values()
+]
 
 
 def pointed_at(target: Target) -> AnyObject:
@@ -35,8 +39,9 @@ def pointed_at(target: Target) -> AnyObject:
 
 def member(target: Target) -> str:
     """The name under which the reference is shown inline."""
-    return next(one.name for one in CATALOG.expansions(target.kind).values() if one.reference == target.name
-                and not one.many)  # fmt: skip
+    return next(
+        one.name for one in CATALOG.expansions(target.kind).values() if one.reference == target.name and not one.many
+    )
 
 
 @of_each(references)

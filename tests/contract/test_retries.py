@@ -102,7 +102,9 @@ async def test_a_key_is_good_for_one_request_only(client: Client, kind: AnyObjec
 async def test_a_key_belongs_to_its_user(client: Client, world: World, kind: AnyObject) -> None:
     key, colleague = new_key(), await world.member_of(client, role="admin")
     same_user = await world.key_of(client)
-    made, other = [await one.post(f"/{kind.plural}", json=body(kind, n), headers=key) for n, one in ((1, client), (2, colleague))]  # fmt: skip
+    made, other = [
+        await one.post(f"/{kind.plural}", json=body(kind, n), headers=key) for n, one in ((1, client), (2, colleague))
+    ]
     again = await same_user.post(f"/{kind.plural}", json=body(kind, 1), headers=key)
     assert made.status_code == other.status_code == 201
     assert made.json()["id"] != other.json()["id"]
