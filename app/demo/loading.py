@@ -94,7 +94,7 @@ class Loading:
         body = entry.body | self._resolved(entry)
         answer = await self._client.put(entry.object, self._plan.mapping.system, entry.key, body)
         if answer.is_error:
-            entry.row.note(Kind.NOT_LOADED, f"{entry.key!r} was refused: {problem(answer)}")
+            entry.row.note(Kind.NOT_LOADED, f"refused in {entry.object}: {problem(answer)}", value=entry.key)
             self._ids[entry.target] = None
             self.counts[entry.object]["notLoaded"] += 1
             return

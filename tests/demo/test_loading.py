@@ -95,7 +95,8 @@ async def test_a_row_that_the_api_refuses_is_listed_with_its_problem(client, sam
     report = await load_through(client, sample)
     (row,) = [row for row in report.listed if row.not_loaded]
     assert (row.file, row.line) == ("sales_pipeline.csv", 2)
-    assert "'1C1I7A6R' was refused: 422" in row.notes[-1].text
+    assert row.notes[-1].value == "1C1I7A6R"
+    assert row.notes[-1].text.startswith("refused in opportunities: 422")
     assert "/amount" in row.notes[-1].text
     assert await counted(client, "/opportunities") == 39
 

@@ -118,7 +118,7 @@ async def test_a_row_that_is_refused_is_listed_with_the_problem_and_what_refers_
     api = FakeApi(answering(422, to=lambda request: request.url.path.endswith("/Cancity"), content=problem))
     report = await load_into(api, sample)
     notes = {(row.file, row.line): [note.text for note in row.notes] for row in report.listed}
-    said = "'Cancity' was refused: 422 invalid The body is not valid. /name: Too short."
+    said = "refused in accounts: 422 invalid The body is not valid. /name: Too short."
     assert notes["accounts.csv", 10] == [said]
     assert notes["sales_pipeline.csv", 2] == ["accountId: 'Cancity' was not loaded, left empty"]
     assert report.counts["accounts"]["notLoaded"] == 1
