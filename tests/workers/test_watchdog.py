@@ -148,13 +148,10 @@ async def test_a_transaction_of_ours_that_has_written_is_ended_when_it_is_too_ol
 
 
 @pytest.mark.own_server
-async def test_a_transaction_of_another_login_is_left_alone(own_server):
-    foreign = await asyncpg.connect(own_server.place.admin_url)
-    await foreign.execute("begin; create table something (a int)")
-    async with connected(own_server.place.url, None) as login:
+async def test_a_transaction_of_another_login_is_left_alone_even_by_a_superuser(own_server):
+    async with open_transaction(own_server.place) as theirs, connected(own_server.place.admin_url, None) as login:
         await Watchdog(longest_write_s=0).look(login)
-    assert await foreign.fetchval("select 1") == 1
-    await foreign.close()
+        assert await theirs.fetchval("select 1") == 1
 
 
 @pytest.mark.own_server
