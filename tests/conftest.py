@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.product import Product, up
 from tests.run import Run
 from tests.servers import Nursery, Servers
 from tests.world import Client, Place, World, running
@@ -102,3 +103,10 @@ def seed(request: pytest.FixtureRequest) -> int:
     value = int(os.environ.get("SEED", secrets.randbits(32)))
     request.node.add_report_section("setup", "seed", f"SEED={value}")
     return value
+
+
+@pytest.fixture(scope="session")
+def seeded() -> Iterator[Product]:
+    """The product with the whole sample in it, for all who read it: loading it takes about a minute."""
+    with up(seed="demo", CRM_RATE_LIMIT_PER_MINUTE="0") as product:
+        yield product

@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 
 from tests.architecture.source import ROOT
+from tests.product import Product
 from tests.readme.console import console
 from tests.readme.page import Normal, Step, parsed, shown, steps
-from tests.readme.served import Served
 
 ADDRESS = "127.0.0.1:8000"
 
@@ -82,12 +82,12 @@ def test_a_command_that_fails_is_seen(tmp_path: Path) -> None:
         shell.run("false")
 
 
-def run(name: str, served: Served, folder: Path, config: pytest.Config) -> list[str]:
+def run(name: str, product: Product, folder: Path, config: pytest.Config) -> list[str]:
     page = (ROOT / name).read_text()
-    (folder / ".rapport").symlink_to(served.state)
+    (folder / ".rapport").symlink_to(product.state)
     with console(folder) as shell:
-        outputs = [shell.run(step.command.replace(ADDRESS, served.address)) for step in steps(page)]
-    outputs = [output.replace(served.address, ADDRESS) for output in outputs]
+        outputs = [shell.run(step.command.replace(ADDRESS, product.address)) for step in steps(page)]
+    outputs = [output.replace(product.address, ADDRESS) for output in outputs]
     wrong = wrong_answers(page, outputs)
     if wrong and config.getoption("write_answers", default=False):
         (ROOT / name).write_text(rewritten(page, outputs))
@@ -96,14 +96,14 @@ def run(name: str, served: Served, folder: Path, config: pytest.Config) -> list[
 
 @pytest.mark.own_server
 def test_the_examples_of_the_api_give_the_answers_they_show(
-    fresh: Served, tmp_path: Path, pytestconfig: pytest.Config
+    fresh: Product, tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:
     assert not run("docs/api.md", fresh, tmp_path, pytestconfig)
 
 
 @pytest.mark.own_server
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(240)  # the sample may be loaded for it
 def test_the_tour_of_the_readme_gives_the_answers_it_shows(
-    seeded: Served, tmp_path: Path, pytestconfig: pytest.Config
+    seeded: Product, tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:
     assert not run("README.md", seeded, tmp_path, pytestconfig)
