@@ -49,13 +49,26 @@ class State:
 
 
 def locate(asked: Path | None, account: Account | None) -> Path:
-    """`./.rapport`, unless root starts it where the account of the servers cannot go, such as root's own home."""
+    """`./.rapport`, unless root starts it where the account of the servers cannot go, such as root's own home.
+
+    Then it lies with the system's state, and `./.rapport` leads there.
+    """
     if asked is not None:
         return asked.absolute()
     here = HERE.absolute()
+    elsewhere = SYSTEM / hashlib.sha256(os.fsencode(here)).hexdigest()[:16]
+    _drop_foreign_link(here, elsewhere)
     if account is None or not account.switch or account.can_enter(here if here.exists() else here.parent):
-        return here
-    return SYSTEM / hashlib.sha256(os.fsencode(here)).hexdigest()[:16]
+        return here.resolve()
+    with suppress(OSError):  # it is only a sign
+        here.symlink_to(elsewhere)
+    return elsewhere
+
+
+def _drop_foreign_link(here: Path, elsewhere: Path) -> None:
+    """A copied checkout brings the link of the original with it, but has a state of its own."""
+    if here.is_symlink() and here.readlink().parent == SYSTEM and here.readlink() != elsewhere:
+        here.unlink()
 
 
 @asynccontextmanager

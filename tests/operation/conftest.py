@@ -68,3 +68,11 @@ def crm(installed: Callable[[Account], Installation]) -> Iterator[Started]:
     for one in made:
         one.end()
         shutil.rmtree(one.folder, ignore_errors=True)
+
+
+@pytest.fixture
+def reachable() -> Iterator[Path]:
+    """Where the account of the servers can go, unlike the folders of pytest."""
+    with tempfile.TemporaryDirectory(prefix="rapport-operation-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)

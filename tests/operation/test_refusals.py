@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +31,8 @@ def refuses(sentence: str, **options: Any) -> None:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Where the account of the servers can go, unlike the folders of pytest."""
-    for parent in (tmp_path, *tmp_path.parents[:3]):
-        if parent.stat().st_uid == os.geteuid():
-            parent.chmod(parent.stat().st_mode | 0o055)
-    return tmp_path / "state"
+def folder(reachable: Path) -> Path:
+    return reachable / "state"
 
 
 def test_a_refusal_is_one_sentence_and_an_exit_code(crm: Started, living: Crm) -> None:
@@ -123,5 +120,10 @@ if os.geteuid() == 0:  # only root can be two users
             checkout.mkdir()
             monkeypatch.chdir(checkout)
             found.add(locate(None, server_account()))
+            assert locate(None, server_account()) == (checkout / ".rapport").readlink()
         assert len(found) == 2
+
+        shutil.copytree(checkout, tmp_path / "copy", symlinks=True)
+        monkeypatch.chdir(tmp_path / "copy")
+        assert locate(None, server_account()) not in found
         assert {folder.parent for folder in found} == {SYSTEM}
