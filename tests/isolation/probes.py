@@ -1,0 +1,244 @@
+"""Every place of every route where something of another tenant can be named, derived from the routes themselves."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from app.api.route import ApiRoute
+from app.api.v1.routes import ROUTES
+from app.domain.kernel.ids import uuid7
+from app.domain.kernel.object_type import AnyObject, FieldType, ValueType
+from app.domain.registry import CATALOG, OBJECT_TYPES
+from tests.isolation.tenants import CURRENCIES, KEY, Inhabited
+
+BY_PLURAL: dict[str, AnyObject] = {kind.plural: kind for kind in OBJECT_TYPES}
+UNKNOWN_MARK = "0123456789ab"
+PER_RECORD = ("id", "createdAt", "modifiedAt", "externalIds", "key")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ask:
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def names(self, text: str) -> bool:
+        return text in repr((self.path, self.query, self.body, self.headers))
+
+
+@dataclass(frozen=True)
+class Probe:
+    """`foreign` names what the other tenant has, `missing` the same of nobody: their answers are the same.
+
+    Without `missing` the answer is only searched for what is not ours. `creates` in our tenant, so it comes last.
+    """
+
+    route: ApiRoute
+    place: str
+    foreign: Ask
+    missing: Ask | None = None
+    creates: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"{self.route.method} {self.route.path} {self.place}"
+
+
+def probes(ours: Inhabited, theirs: Inhabited, routes: Sequence[ApiRoute] = ROUTES) -> list[Probe]:
+    found = [probe for route in routes for probe in _of_route(route, ours, theirs)]
+    return sorted(found, key=lambda probe: probe.creates)
+
+
+def _of_route(route: ApiRoute, ours: Inhabited, theirs: Inhabited) -> Iterator[Probe]:
+    kind = BY_PLURAL.get(route.tag)
+    yield Probe(route, "as it is", _valid(route, ours))
+    if "{id}" in route.path:
+        yield from _path_ids(route, ours, theirs)
+    if "{externalId}" in route.path:
+        yield from _path_external_ids(route, theirs)
+    if route.body and kind:
+        yield from _references(route, kind, ours, theirs)
+    if route.method == "POST" and route.status == 201:
+        yield from _creations(route, ours, theirs)
+    yield from _questions(route, kind, ours, theirs)
+
+
+def _valid(route: ApiRoute, ours: Inhabited) -> Ask:
+    """Something the caller might rightly ask about a tenant's own records; ids are of what need not be."""
+    path = route.path.replace("{id}", str(uuid7())).replace("{system}", "erp").replace("{externalId}", str(uuid7()))
+    if route.method == "GET" and "{id}" in route.path:
+        path = route.path.replace("{id}", ours.records[route.tag]["id"])
+    return Ask(method=route.method, path=path, body=_body(route))
+
+
+def _body(route: ApiRoute) -> Any:
+    """Of a user the email is left to chance: no two may have the same."""
+    if route.body is None:
+        return None
+    body = dict(route.body_example or {})
+    return body | {"email": f"{uuid7()}@a.example"} if "email" in body else body
+
+
+def _path_ids(route: ApiRoute, ours: Inhabited, theirs: Inhabited) -> Iterator[Probe]:
+    groups = [theirs.records, theirs.spare, theirs.binned] if route.tag in theirs.records else []
+    foreign_ids = [group[route.tag]["id"] for group in groups] or [theirs.key_id]
+    for foreign_id in foreign_ids:
+        for place, more in _ways(route, theirs):
+            asks = [
+                Ask(method=route.method, path=route.path.replace("{id}", one), body=_body(route), **more)
+                for one in (foreign_id, str(uuid7()))
+            ]
+            yield Probe(route, f"id in the path, {place}", *asks)
+
+
+def _ways(route: ApiRoute, theirs: Inhabited) -> Iterator[tuple[str, dict[str, Any]]]:
+    """One request differs from another by its options, too."""
+    yield "plain", {}
+    names = {parameter.name for parameter in route.parameters}
+    if "Idempotency-Key" in names:
+        yield "keyed", {"headers": {"Idempotency-Key": KEY}}
+    if "If-Match" in names:
+        yield "with their ETag", {"headers": {"If-Match": '"4-00000000"'}}
+        yield "with no ETag of theirs", {"headers": {"If-Match": '"99-00000000"'}}
+    if "If-None-Match" in names:
+        yield "if changed", {"headers": {"If-None-Match": "*"}}
+    if "asOf" in names:
+        yield "as of its creation", {"query": {"asOf": theirs.records[route.tag]["modifiedAt"]}}
+    if "expand" in names:
+        yield "expanded", {"query": {"expand": ",".join(CATALOG.expansions(BY_PLURAL[route.tag]))}}
+    if "fields" in names:
+        yield "sparse", {"query": {"fields": "id,version"}}
+
+
+def _path_external_ids(route: ApiRoute, theirs: Inhabited) -> Iterator[Probe]:
+    known = theirs.records[route.tag]["externalIds"]["erp"]
+    asks = [
+        Ask(
+            method=route.method,
+            path=route.path.replace("{system}", "erp").replace("{externalId}", one),
+            body=_body(route),
+        )
+        for one in (known, known.replace(theirs.mark, UNKNOWN_MARK))
+    ]
+    yield Probe(route, "external id in the path", *asks, creates=route.method == "PUT")
+
+
+def _references(route: ApiRoute, kind: AnyObject, ours: Inhabited, theirs: Inhabited) -> Iterator[Probe]:
+    if route.body_example is None or "query" in route.path:
+        return
+    path = route.path.replace("{id}", ours.records[kind.plural]["id"]).replace("{system}", "erp")
+    for reference in kind.all_references.values():
+        column = next(name for name, one in kind.all_references.items() if one is reference)
+        field_name = kind.by_column[column].api_name
+        plural = CATALOG[reference.to].plural
+        asks = [
+            Ask(
+                method=route.method,
+                path=path.replace("{externalId}", str(uuid7())),
+                body={**_body(route), field_name: one},
+            )
+            for one in (theirs.records[plural]["id"], str(uuid7()))
+        ]
+        yield Probe(route, f"{field_name} in the body", *asks)
+    if "account" in (route.body.model_fields if route.body else ()):
+        owners = (str(theirs.admin.user_id), str(uuid7()))
+        nested = [{**_body(route), "account": {"name": "Nested", "ownerId": one}} for one in owners]
+        yield Probe(route, "account.ownerId", *(Ask(method=route.method, path=path, body=one) for one in nested))
+
+
+def _creations(route: ApiRoute, ours: Inhabited, theirs: Inhabited) -> Iterator[Probe]:
+    def asks(*differences: Mapping[str, Any], headers: tuple[Mapping[str, str], ...] = ({}, {})) -> list[Ask]:
+        return [
+            Ask(method=route.method, path=route.path, body={**_body(route), **one}, headers=sent)
+            for one, sent in zip(differences, headers, strict=True)
+        ]
+
+    keys = ({"Idempotency-Key": f"{KEY}1"}, {"Idempotency-Key": f"{KEY}2"})
+    yield Probe(route, "key that they have used", *asks({}, {}, headers=keys), creates=True)
+    if route.tag not in theirs.spare:
+        yield Probe(route, "userId in the body", *asks({"userId": str(theirs.admin.user_id)}, {"userId": str(uuid7())}))
+        return
+    for state, group in (("alive", theirs.spare), ("in the bin", theirs.binned)):
+        ids = {"id": group[route.tag]["id"]}, {"id": str(uuid7())}
+        yield Probe(route, f"id chosen that is {state} there", *asks(*ids), creates=True)
+    known = theirs.spare[route.tag]["externalIds"]["erp"]
+    given = ({"externalIds": {"erp": one}} for one in (known, known.replace(theirs.mark, UNKNOWN_MARK)))
+    yield Probe(route, "external id that they have", *asks(*given), creates=True)
+    if "email" in _body(route):
+        emails = ({"email": theirs.spare["users"]["email"]}, {"email": f"{UNKNOWN_MARK}free@b.example"})
+        yield Probe(route, "email that they have", *asks(*emails), creates=True)
+
+
+def _questions(route: ApiRoute, kind: AnyObject | None, ours: Inhabited, theirs: Inhabited) -> Iterator[Probe]:
+    yield from _resumed(route, ours, theirs)
+    if any(parameter.name == "recordId" for parameter in route.parameters):
+        for record in (*theirs.records.values(), *theirs.binned.values()):
+            asked = ({"recordId": record["id"]}, {"recordId": str(uuid7())})
+            yield Probe(route, "recordId", *(Ask(method="GET", path=route.path, query=one) for one in asked))
+    if kind and route.method == "GET" and route.path == f"/{kind.plural}":
+        yield from _led_away(route, kind)
+        for place, *values in _filters(kind, theirs):
+            asks = [Ask(method="GET", path=route.path, query={place: one}) for one in values if one]
+            yield Probe(route, f"filter {place}", *asks)
+    if kind and route.path.endswith("/query"):
+        for place, *values in _filters(kind, theirs):
+            asks = [Ask(method="POST", path=route.path, body={place: one}) for one in values if one]
+            yield Probe(route, f"filter {place} in the body", *asks)
+
+
+def _resumed(route: ApiRoute, ours: Inhabited, theirs: Inhabited) -> Iterator[Probe]:
+    cursor = theirs.cursors.get(route.path.replace("{id}", "{}"))
+    if cursor and route.method == "GET":
+        name = "after" if route.path == "/events" else "cursor"
+        path = route.path.replace("{id}", ours.records[route.tag]["id"]) if "{id}" in route.path else route.path
+        yield Probe(route, "cursor of theirs", Ask(method="GET", path=path, query={name: cursor}))
+
+
+def _led_away(route: ApiRoute, kind: AnyObject) -> Iterator[Probe]:
+    """Lists that are sorted, expanded and counted in every way."""
+    for one in kind.fields.values():
+        if kind.may_sort(one.name):
+            yield Probe(route, f"sort {one.api_name}", Ask(method="GET", path=route.path, query={"sort": one.api_name}))
+    for name in CATALOG.expansions(kind):
+        yield Probe(route, f"expand {name}", Ask(method="GET", path=route.path, query={"expand": name}))
+    yield Probe(route, "count", Ask(method="GET", path=route.path, query={"count": "exact"}))
+
+
+def _filters(kind: AnyObject, theirs: Inhabited) -> Iterator[tuple[str, str, str | None]]:
+    """Parameter, a value that only their record has, and one that none has; of few choices there is none."""
+    record = theirs.records[kind.plural]
+    for one in kind.fields.values():
+        if not kind.may_filter(one.name):
+            continue
+        value = record[one.api_name]
+        if one.type is ValueType.money:
+            value = value["amount"] if value else None
+        if value is None:
+            value = str(uuid7())
+        other = None if _few(kind, one) else _OTHERS[one.type](value)
+        yield one.api_name, str(value), other
+        yield f"{one.api_name}[in]", str(value), other
+        if one.type is ValueType.money:
+            yield f"{one.api_name}.currency", CURRENCIES[1], "ISK"
+        if one.type is ValueType.text and other:
+            yield f"{one.api_name}[icontains]", str(value)[:14], other[:14]
+    known = record["externalIds"]["erp"]
+    yield "externalIds.erp", known, known.replace(theirs.mark, UNKNOWN_MARK)
+
+
+def _few(kind: AnyObject, one: FieldType) -> bool:
+    """Whether the field is a choice of a few words."""
+    return one.type is ValueType.text and "Literal" in repr(kind.read.model_fields[one.name].annotation)
+
+
+_OTHERS: dict[ValueType, Callable[[Any], str]] = {
+    ValueType.id: lambda _: str(uuid7()),
+    ValueType.integer: lambda value: str(int(value) + 7),
+    ValueType.date: lambda value: (date.fromisoformat(value) + timedelta(days=7)).isoformat(),
+    ValueType.timestamp: lambda value: (datetime.fromisoformat(value) - timedelta(microseconds=7)).isoformat(),
+    ValueType.money: lambda value: f"{value[:-1]}9",
+    ValueType.text: lambda value: value[::-1],
+}

@@ -1,0 +1,96 @@
+"""The route matrix is worth something because it fails: on each of these leaks, planted in a database or a route."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from dataclasses import replace
+
+import pytest
+
+from app.api.answer import Answer
+from app.api.edge import Call, Handler
+from app.api.route import ApiRoute
+from app.api.v1.routes import ROUTES
+from app.domain.kernel.errors import Conflict, NotFound
+from app.main import create_app
+from app.repositories.pool import Pool, Target
+from app.settings import Settings
+from tests.isolation.matrix import digest, leaks, no_filters_of_our_own
+from tests.isolation.tenants import Inhabited
+from tests.world import ENVIRONMENT, Place, World, lifespan
+
+OPEN_EVENTS = "create or replace view event_read as select * from event"
+OPEN_ACCOUNTS = "create or replace view account_read as select * from account"
+
+
+@asynccontextmanager
+async def serving(place: Place, routes: Sequence[ApiRoute] = ROUTES) -> AsyncIterator[World]:
+    settings = Settings(database_url=place.url, redis_url=place.redis_url, environment=ENVIRONMENT)
+    app, pool = create_app(settings, routes=routes), Pool(Target(place.url, "rapport_app", size=2))
+    async with lifespan(app):
+        yield World(app, settings, place, pool)
+    await pool.close()
+
+
+async def is_caught(
+    world: World, tag: str, filters: Callable[[], AbstractContextManager[object]] = nullcontext
+) -> bool:
+    """By the probes of the routes with this tag."""
+    ours, theirs = await Inhabited.new(world, rank=0), await Inhabited.new(world, rank=1)
+    before = await digest(world, theirs)
+    with filters():
+        found = await leaks(ours.admin, ours, theirs, [route for route in ROUTES if route.tag == tag])
+    return bool(found) or await digest(world, theirs) != before
+
+
+@pytest.mark.parametrize(
+    ("plural", "hole"),
+    [
+        ("contacts", "create or replace view contact_read as select * from contact"),
+        ("events", OPEN_EVENTS),
+        ("products", "alter policy tenant on product using (true) with check (true)"),
+        ("opportunities", "alter table opportunity disable row level security"),
+        ("bin", "create or replace view bin_read as select * from bin;" + OPEN_EVENTS),
+        ("accounts", "create or replace view external_id_read as select * from external_id;" + OPEN_ACCOUNTS),
+        ("api-keys", "create or replace view api_key_read as select * from api_key"),
+    ],
+)
+async def test_a_hole_in_the_database_is_caught(database_copy: Place, plural: str, hole: str) -> None:
+    async with database_copy.connect() as administrator:
+        await administrator.execute(hole)
+    async with serving(database_copy) as world:
+        assert await is_caught(world, plural, no_filters_of_our_own)
+
+
+def remembering_for_everybody(handler: Handler) -> Handler:
+    """Keeps what was answered by path, whoever asked."""
+    kept: dict[str, Answer] = {}
+
+    async def handle(call: Call) -> Answer:
+        kept[call.path] = answer = kept.get(call.path) or await handler(call)
+        return answer
+
+    return handle
+
+
+def telling_what_exists(handler: Handler) -> Handler:
+    """Refuses otherwise what somebody else has asked for with success."""
+    known: set[str] = set()
+
+    async def handle(call: Call) -> Answer:
+        try:
+            answer = await handler(call)
+        except NotFound as error:
+            raise Conflict("This is not yours.") if call.path in known else error from error
+        known.add(call.path)
+        return answer
+
+    return handle
+
+
+@pytest.mark.parametrize("bug", [remembering_for_everybody, telling_what_exists])
+async def test_a_route_that_ignores_the_tenant_is_caught(
+    database_copy: Place, bug: Callable[[Handler], Handler]
+) -> None:
+    routes = [replace(one, handler=bug(one.handler)) if one.name == "get_product" else one for one in ROUTES]
+    async with serving(database_copy, routes) as world:
+        assert await is_caught(world, "products")
