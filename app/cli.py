@@ -182,9 +182,10 @@ def load_demo(
 
 
 async def _load_demo(api_url: str, admin_key: str) -> None:
-    from app.demo import SHIPPED  # noqa: PLC0415  # see the module
+    from app.demo import SHIPPED, unlimited_key  # noqa: PLC0415  # see the module
 
-    typer.echo((await _load(api_url, admin_key, SHIPPED)).as_text(lines=False))
+    async with unlimited_key(api_url, admin_key) as key:
+        typer.echo((await _load(api_url, key, SHIPPED)).as_text(lines=False))
 
 
 async def _load(api_url: str, admin_key: str, directory: Path) -> "Report":

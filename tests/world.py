@@ -122,9 +122,11 @@ async def running(place: Place, **settings: Any) -> AsyncIterator[World]:
     """The application on that place, from its startup to its shutdown."""
     own = Settings(database_url=place.url, redis_url=place.redis_url, environment=ENVIRONMENT, **settings)
     app, pool = create_app(own), Pool(Target(place.url, "rapport_app", size=2))
-    async with lifespan(app):
-        yield World(app, own, place, pool)
-    await pool.close()
+    try:
+        async with lifespan(app):
+            yield World(app, own, place, pool)
+    finally:
+        await pool.close()
 
 
 @asynccontextmanager

@@ -4,7 +4,8 @@ Nothing here imports the rest of the product, so what the demo can do, every oth
 """
 
 from app.demo.failure import LoadFailed
+from app.demo.key import unlimited_key
 from app.demo.loading import SHIPPED, load
 from app.demo.report import Report
 
-__all__ = ["SHIPPED", "LoadFailed", "Report", "load"]
+__all__ = ["SHIPPED", "LoadFailed", "Report", "load", "unlimited_key"]
