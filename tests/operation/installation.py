@@ -4,16 +4,18 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
+
+import uvicorn
 
 from app.local.account import Account
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = Path(sysconfig.get_path("purelib"))
+PACKAGES = Path(uvicorn.__file__).parents[1]
 BASE = Path(sys.base_prefix)
 LIBRARY = f"lib/python{sys.version_info.major}.{sys.version_info.minor}"
+KEPT = ("PATH", "LANG", "SSL_CERT_FILE", "LD_LIBRARY_PATH")
 NOT_NEEDED = shutil.ignore_patterns("site-packages", "test", "idlelib", "tkinter", "config-*", "*.a")
 
 
@@ -38,7 +40,7 @@ def installation(account: Account, home: Path) -> Installation:
     os.chown(home, account.uid, account.gid)
     python, libraries = _interpreter(account, home / "python")
     modules = [str(_reachable(account, folder, home)) for folder in (ROOT, PACKAGES)]
-    environment = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "SSL_CERT_FILE")}
+    environment = {name: value for name, value in os.environ.items() if name in KEPT}
     environment |= libraries | {"HOME": str(home), "PYTHONPATH": os.pathsep.join(modules), "USER": account.name}
     return Installation(account, home, python, environment)
 
