@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from app.domain.kernel.object_type import AnyObject, ValueType
@@ -11,6 +11,7 @@ from tests.contract.sample import Json, body, editable, make, value
 from tests.world import Client, World
 
 SEED = 20261122
+PHASES = (Phase.explicit, Phase.generate)  # shrinking takes longer than a test may; the seed repeats a failure
 SYSTEMS = ("sap", "crm")
 
 
@@ -60,7 +61,7 @@ RUNS = iter(range(1, 1_000_000))
 
 
 @seed(SEED)
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, phases=PHASES, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 async def test_a_patch_on_an_older_version_merges_as_three_ways_do(
     client: Client, kind: AnyObject, data: st.DataObject
