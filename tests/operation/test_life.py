@@ -18,7 +18,6 @@ def leaves_nothing(crm: Crm) -> None:
     assert not crm.ready_file.exists()
 
 
-@pytest.mark.quick
 def test_the_key_of_the_first_start_opens_the_records_of_every_later_one(crm: Started, anyone: Installation) -> None:
     one = crm("a path with spaces", anyone)
     first = one.up()
