@@ -8,7 +8,7 @@ from typing import Any, Literal
 import orjson
 from fastapi import FastAPI
 from pydantic import BaseModel
-from pydantic.json_schema import GenerateJsonSchema, models_json_schema
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 
 from app.api.parameters import IDEMPOTENCY_KEY, PATH
 from app.api.route import ApiRoute, Named, Parameter
@@ -105,6 +105,11 @@ class _Untitled(GenerateJsonSchema):
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002  # the signature is pydantic's
         return False
+
+    def dict_schema(self, schema: Any) -> JsonSchemaValue:
+        """Keys of another form are refused."""
+        made = super().dict_schema(schema)
+        return made | {"additionalProperties": False} if "patternProperties" in made else made
 
 
 class _Schemas:

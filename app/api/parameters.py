@@ -11,16 +11,17 @@ from app.domain.kernel.object_type import AnyObject, FieldType, ValueType
 from app.domain.kernel.query import TO_MANY
 from app.domain.kernel.schemas import MAX_TEXT, NO_NUL
 
+_TAG = '"[0-9]{1,18}(-[0-9a-f]{1,20})?"'
 IF_MATCH = Parameter(
     "If-Match",
     "The ETag of the record as you know it: the write is refused with 412 when the record has another version.",
-    {"type": "string", "pattern": r'^("[0-9]{1,18}-[0-9a-f]{8}"|\*)$'},
+    {"type": "string", "pattern": rf"^(\*|{_TAG}(, *{_TAG}){{0,9}})$", "examples": ['"3-0a1b2c3d"']},
     place="header",
 )
 IF_NONE_MATCH = Parameter(
     "If-None-Match",
     "An ETag that you hold: the answer is 304 without a body when nothing has changed.",
-    {"type": "string", "pattern": r'^"[0-9a-f-]{1,60}"$'},
+    {"type": "string", "examples": ['"3-0a1b2c3d"']},
     place="header",
 )
 IDEMPOTENCY_KEY = Parameter(
@@ -31,8 +32,8 @@ IDEMPOTENCY_KEY = Parameter(
 )
 PREFER = Parameter(
     "Prefer",
-    "`wait=2` gives the request two seconds instead of five (RFC 7240).",
-    {"type": "string", "pattern": "^wait=[1-5]$"},
+    "`wait=2` gives the request two seconds instead of five (RFC 7240). Other preferences are ignored.",
+    {"type": "string", "examples": ["wait=2"]},
     place="header",
 )
 KEYED = (IDEMPOTENCY_KEY, PREFER)
@@ -76,6 +77,7 @@ OPERATORS = (
     "`[in]` with values between commas, `[empty]` with true or false, and of text `[icontains]` and `[startsWith]`. "
     "`externalIds.<system>` finds the record that the system knows by an id."
 )
+_WRITTEN = {"type": "string", "pattern": "^(0|-?[1-9][0-9]{0,8})$"}
 _CURRENCY = {"$ref": "#/components/schemas/Currency"}
 _EQUAL, _ORDER, _PARTS = ("eq", "ne"), ("lt", "lte", "gt", "gte"), ("icontains", "startsWith")
 _MEMBERS = {"sort", "cursor", "fields", "expand", "count"}
@@ -131,7 +133,7 @@ def _compared(names: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     several = {"type": "array", "items": one, "maxItems": MAX_LIST}
     return {
         rf"^({names})\[({'|'.join(operators)})\]$": one,
-        rf"^({names})\[in\]$": {"anyOf": [several, one]},
+        rf"^({names})\[in\]$": {"anyOf": [several, _as_text(schema)]},
     }
 
 
@@ -140,9 +142,11 @@ def _pattern(names: Iterable[str]) -> str:
 
 
 def _in_json(schema: Mapping[str, Any]) -> dict[str, Any]:
-    if schema.get("type") != "integer":
-        return dict(schema)
-    return {"anyOf": [dict(schema), {"type": "string", "pattern": "^(0|-?[1-9][0-9]{0,8})$"}]}
+    return {"anyOf": [dict(schema), _WRITTEN]} if schema.get("type") == "integer" else dict(schema)
+
+
+def _as_text(schema: Mapping[str, Any]) -> dict[str, Any]:
+    return _WRITTEN if schema.get("type") == "integer" else dict(schema)
 
 
 def _filters(kind: AnyObject) -> dict[str, Mapping[str, Any]]:
@@ -181,7 +185,7 @@ def _expand(kind: AnyObject, catalog: Catalog) -> Parameter:
 
 def _listed(names: Iterable[str], prefix: str = "", most: int = 20) -> str:
     one = f"{prefix}({'|'.join(names)})"
-    return f"^{one}(,{one}){{0,{most}}}$"
+    return f"^({one}(,{one}){{0,{most}}})?$"
 
 
 def _schema(field: FieldType) -> Mapping[str, Any]:

@@ -5,7 +5,7 @@ from uuid import UUID
 from pydantic import Field
 
 from app.domain.kernel.money import Money
-from app.domain.kernel.schemas import Label, Limits, Name, RecordInput, RecordRead
+from app.domain.kernel.schemas import Day, Label, Limits, Name, RecordInput, RecordRead
 
 STAGE = r"^[a-z][A-Za-z0-9]{0,49}$"
 
@@ -31,8 +31,8 @@ class OpportunityCreate(RecordInput):
         "prospecting", description="A word such as prospecting or closedWon."
     )
     amount: Money | None = None
-    close_date: date | None = None
-    engage_date: date | None = Field(None, description="The day on which the customer first took up the talk.")
+    close_date: Day | None = None
+    engage_date: Day | None = Field(None, description="The day on which the customer first took up the talk.")
     probability: int | None = Field(None, ge=0, le=100, description="Of winning, in percent.")
 
 
