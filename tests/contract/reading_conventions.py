@@ -2,6 +2,7 @@
 
 import asyncio
 from base64 import urlsafe_b64encode
+from collections.abc import Sequence
 
 from app.api import listing
 from app.api import records as record_routes
@@ -15,11 +16,15 @@ from app.domain.kernel.query import Sort
 from app.domain.records import service
 from app.repositories import keyset, projection, reading
 from app.repositories import records as record_repository
-from app.repositories.keyset import Branch
+from app.repositories.keyset import Branch, Key
 from tests.contract.convention import Case, Convention, always, created, is_problem, rows, without
 
 EMPLOYEES = (3, None, 1, 2, None, 1)
-plainly_ordered = lambda keys: [Branch((), tuple(key.column.desc() if key.descending else key.column for key in keys))]  # noqa: E731
+
+
+def plainly_ordered(keys: Sequence[Key]) -> list[Branch]:
+    """As PostgreSQL orders when nobody says where empty values go."""
+    return [Branch((), tuple(key.column.desc() if key.descending else key.column for key in keys))]
 
 
 async def some_accounts(case: Case) -> None:

@@ -31,6 +31,7 @@ def case(world: World, client: Client, stranger: Client) -> Case:
     return Case(world, client, stranger)
 
 
+@pytest.mark.quick
 @each
 async def test_the_convention_holds(case: Case, convention: Convention) -> None:
     await convention.proof(case)

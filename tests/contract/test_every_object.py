@@ -26,6 +26,8 @@ from tests.contract import (
 from tests.contract.sample import CATALOG, KINDS, Target
 from tests.contract.warranty import WARRANTY, WarrantyService
 
+pytestmark = pytest.mark.quick
+
 Test = Callable[..., Any]
 Tests = tuple[Test, ...]
 MODULES = (test_record, test_listing, test_references, test_external_ids, test_bin, test_log, test_retries, test_merge)
