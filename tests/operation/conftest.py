@@ -11,7 +11,6 @@ from tests.operation.crm import Crm
 from tests.operation.installation import Installation, installation
 
 MYSELF = Account(os.geteuid(), os.getegid(), name_of(os.geteuid()))
-ACCOUNTS = {account.name: account for account in (MYSELF, server_account())}
 
 Started = Callable[..., Crm]
 
@@ -32,12 +31,6 @@ def installed() -> Iterator[Callable[[Account], Installation]]:
 
     yield make
     shutil.rmtree(top, ignore_errors=True)
-
-
-@pytest.fixture(scope="session", params=ACCOUNTS.values(), ids=ACCOUNTS.keys())
-def anyone(request: pytest.FixtureRequest, installed: Callable[[Account], Installation]) -> Installation:
-    """Whoever runs the tests, and, when that is root, somebody without rights too."""
-    return installed(request.param)
 
 
 @pytest.fixture(scope="session")

@@ -18,8 +18,8 @@ def leaves_nothing(crm: Crm) -> None:
     assert not crm.ready_file.exists()
 
 
-def test_the_key_of_the_first_start_opens_the_records_of_every_later_one(crm: Started, anyone: Installation) -> None:
-    one = crm("a path with spaces", anyone)
+def test_the_key_of_the_first_start_opens_the_records_of_every_later_one(crm: Started) -> None:
+    one = crm("a path with spaces")
     first = one.up()
     api = Api(first)
 
@@ -64,20 +64,24 @@ def kill_everything(crm: Crm) -> None:
 def test_what_was_acknowledged_before_a_kill_is_there_after_the_next_start(
     crm: Started, somebody: Installation
 ) -> None:
-    """Beginning with a first start that is killed while it makes the database."""
+    """For somebody without rights, beginning with a first start that is killed while it makes the database."""
     one = crm("a path that is " + "very " * 20 + "long", somebody)
     one.start()
     until((one.state / "data" / "pg.part" / "base").exists, one.printed)
     kill_the_supervisor(one)
 
-    acknowledged = []
+    acknowledged, keys = [], set()
     for killing in (kill_the_supervisor, kill_everything):
-        api = Api(one.up())
-        acknowledged.append(api.create_account("Kept"))
+        facts = one.up()
+        keys.add(facts["adminKey"])
+        acknowledged.append(Api(facts).create_account("Kept"))
         killing(one)
 
     api = Api(one.up())
+    assert keys == {api.key}
     assert [api.name_of(account) for account in acknowledged] == ["Kept", "Kept"]
+    assert one.stop() == 0
+    leaves_nothing(one)
 
 
 def test_two_run_side_by_side(crm: Started, living: Crm) -> None:
