@@ -48,14 +48,12 @@ def over(url: str, key: str) -> httpx.AsyncClient:
     return httpx.AsyncClient(base_url=f"{url}/api/v1", headers={"Authorization": f"Bearer {key}"}, timeout=30)
 
 
-async def test_the_figures_of_the_sample_come_out_of_the_api_and_a_second_load_changes_none(seeded: Product):
-    url = f"http://{seeded.address}"
+async def test_the_figures_of_the_sample_come_out_of_the_api(seeded: Product):
     with (SHIPPED / "sales_pipeline.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert seeded.loaded_in_s <= 90, seeded.printed
-    async with over(url, seeded.key) as api:
-        before = await everything(api)
-        assert Counter(name for name, _ in before) == {
+    async with over(f"http://{seeded.address}", seeded.key) as api:
+        assert Counter(name for name, _ in await everything(api)) == {
             "users": 41,
             "accounts": 85,
             "products": 7,
@@ -67,26 +65,21 @@ async def test_the_figures_of_the_sample_come_out_of_the_api_and_a_second_load_c
         assert sum(float(amount["amount"]) for amount in won) == sum(
             int(row["close_value"]) for row in rows if row["deal_stage"] == "Won"
         )
-        second = await load(url, seeded.key, SHIPPED, progress=False)
-        assert second.counts["opportunities"] == {
-            "created": 0, "updated": 0, "unchanged": len(rows), "notLoaded": 0,
-        }  # fmt: skip
-        assert await everything(api) == before
 
 
-async def test_a_load_that_is_killed_in_the_middle_and_run_again_gives_the_same_database(own_world, tmp_path):
-    directory = first_rows(tmp_path, 1000)
+async def test_a_load_that_is_killed_again_and_again_and_then_run_gives_the_same_database(own_world, tmp_path):
+    directory = first_rows(tmp_path, 600)
     whole, killed = await own_world.tenant(), await own_world.tenant()
     with served(own_world) as url:
         async with over(url, whole.key) as expected, over(url, killed.key) as api:
             await load(url, whole.key, directory, progress=False)
             await kill_when(url, killed, directory, api, "/users", 10)
-            await kill_when(url, killed, directory, api, "/opportunities", 200)
-            await kill_when(url, killed, directory, api, "/opportunities", 500)
-            assert await counted(api, "/opportunities") < 1000
+            await kill_when(url, killed, directory, api, "/opportunities", 100)
+            await kill_when(url, killed, directory, api, "/opportunities", 300)
+            assert await counted(api, "/opportunities") < 600
             report = await asyncio.to_thread(report_of_command, url, killed, directory)
             assert report["complete"], report
-            assert report["counts"]["opportunities"]["created"] < 1000
+            assert report["counts"]["opportunities"]["created"] < 600
             assert without_ids(await everything(api)) == without_ids(await everything(expected))
 
 
