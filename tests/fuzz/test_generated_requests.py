@@ -1,7 +1,7 @@
 """Whatever the document allows is served as it says, and whatever it forbids is refused."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,8 @@ import pytest
 from app.api.v1.routes import PREFIX, ROUTES
 from app.main import openapi_text
 from tests.fuzz.attack import EXAMPLES, Outcome, Party, attack, schema_of
-from tests.fuzz.server import serving
 from tests.fuzz.valid import Valid
-from tests.world import Client, Place
+from tests.world import Client
 
 Fuzz = Callable[..., Outcome]
 TAGS = tuple(dict.fromkeys(route.tag for route in ROUTES))
@@ -20,12 +19,6 @@ SINGLE = ("about", "api-keys", "events", "bin")
 LINKED = {route.tag for route in ROUTES if route.links}
 # Every object has the same ten operations by the same code; coverage enumerates the declared limits of each field.
 ENUMERATED = ("contacts", *SINGLE)
-
-
-@pytest.fixture(scope="module")
-def url(place: Place) -> Iterator[str]:
-    with serving(place, rate_limit_per_minute=0) as served:
-        yield served
 
 
 @pytest.fixture
