@@ -8,7 +8,7 @@ from app.domain.kernel.errors import AppError, BadRequest, refused
 from app.domain.kernel.query import Position
 
 Row = dict[str, Any]
-_CURSOR = re.compile(r"([0-9]{1,18})-([0-9]{1,18})(?:-([0-9]{1,15}))?", re.ASCII)
+_CURSOR = re.compile(r"([0-9]{1,18})-([0-9]{1,18})(?:-([0-9]{1,14}))?", re.ASCII)
 
 
 def public(row: Row) -> dict[str, Any]:
