@@ -69,7 +69,7 @@ PLANTED = {
     ],
     "every index begins with the tenant, but for those listed": [
         "create index account_loose on account (modified_at, tenant_id)",
-        "create unique index account_loose on account (website)",
+        "create unique index account_loose on account (website, id)",
         "create index account_loose on account ((tenant_id::text))",
     ],
     "text is indexed by code point": ["create index account_loose on account (tenant_id, country)"],
