@@ -24,6 +24,7 @@ async def ours(world: World) -> Inhabited:
     return await Inhabited.new(world, rank=0)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "name", ["admin", "member", "reader", "keyWithoutScope", "revokedKey", "expiredKey", "inactiveUser"]
 )
@@ -37,6 +38,7 @@ async def test_nothing_of_another_tenant_is_seen_or_changed(
     assert await digest(world, theirs) == before
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("name", ["admin", "member"])
 async def test_nothing_is_seen_or_changed_when_the_application_forgets_its_filters(
     world: World, ours: Inhabited, theirs: Inhabited, name: str

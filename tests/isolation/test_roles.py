@@ -55,6 +55,7 @@ async def callers(world: World, client: Client) -> Callers:
     return await Callers.of(world, client)
 
 
+@pytest.mark.quick
 async def test_every_caller_gets_from_every_route_what_the_golden_file_says(callers: Callers, client: Client) -> None:
     """With GOLDEN=write the file is written anew: look at the difference before it is committed."""
     found = {f"{one.method} {one.path}": await statuses(callers, client, one) for one in ROUTES}

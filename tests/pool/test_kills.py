@@ -46,6 +46,7 @@ async def until_answered(client: Client, key: str) -> httpx.Response:
     raise AssertionError("no answer in a hundred attempts")
 
 
+@pytest.mark.quick
 async def test_one_key_has_one_effect_and_one_answer_while_backends_are_killed(own_world: World, seed: int) -> None:
     client, killed = await own_world.tenant(), list[int]()
     keys = [f"key-{number}" for number in range(KEYS)]

@@ -117,6 +117,7 @@ async def unnoticed(place: Place, table: str, changes: Mapping[UUID, str]) -> li
     return [change for record, change in changes.items() if str(record) not in findings]
 
 
+@pytest.mark.quick
 async def test_random_writes_of_every_kind_leave_nothing_to_find(own: World, seed: int) -> None:
     workload = Workload(await own.tenant(), seed)
 
