@@ -1,8 +1,7 @@
-"""Paths, query strings, cursors and headers that mean nothing: refused by name, and nothing is written."""
+"""Paths, query strings and cursors that mean nothing: refused by name, and nothing is written."""
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import AsyncIterator
 from hashlib import blake2b
 from uuid import uuid4
 
@@ -12,10 +11,11 @@ import pytest
 from app.domain.kernel.object_type import AnyObject
 from app.domain.registry import OBJECT_TYPES
 from tests.fuzz.conftest import Untouched
-from tests.fuzz.problem import check_any, pointers_of, problem_of
+from tests.fuzz.problem import pointers_of, problem_of
 from tests.world import Client, World
 
 GARBAGE = ["%C3%28", "%ff", "%FE%FF", "%c0%af", "%ED%A0%80", "%80"]
+NEVER = "019ad1c0-7b3e-7c11-9d52-6f0c3a9b1e44"  # an id that no record has
 IDS = (
     "{}",
     "\\",
@@ -31,17 +31,10 @@ IDS = (
     "*",
     "'; drop table account;--",
 )
-IDS += ("{019ad1c0-7b3e-7c11-9d52-6f0c3a9b1e}", "\uff10" * 36, f"{uuid4().hex}", f"{uuid4()}%00", "a" * 10_000)
+IDS += ("{019ad1c0-7b3e-7c11-9d52-6f0c3a9b1e}", "\uff10" * 36, NEVER.replace("-", ""), f"{NEVER}%00", "a" * 10_000)
 FIRST, SECOND = "/accounts?limit=1&sort=name", "/accounts?limit=1&sort=-name"
 
 kinds = pytest.mark.parametrize("kind", OBJECT_TYPES, ids=lambda kind: kind.name)
-
-
-@pytest.fixture
-async def visitor(world: World, client: Client) -> AsyncIterator[httpx.AsyncClient]:
-    """Somebody whose credentials are up to the test."""
-    async with httpx.AsyncClient(transport=client._transport, base_url="http://test/api/v1") as made:
-        yield made
 
 
 @kinds
@@ -168,7 +161,7 @@ QUERIES = {
     "annualRevenue.currency=euro": "annualRevenue.currency",
     "annualRevenue.cents=1": "annualRevenue.cents",
     **{f"id={value}": "id" for value in ("1", "null", "x" * 36, "%00")},
-    f"id[lt]={uuid4()}": "id[lt]",
+    f"id[lt]={NEVER}": "id[lt]",
     **{
         f"createdAt={value}": "createdAt"
         for value in ("0", "1700000000", "2026-01-01", "0001-01-01T00:00%2B14:00", "2026-01-01T24:00:00Z", "now")
@@ -302,7 +295,7 @@ def _text(cursor: bytes) -> str:
 
 
 CURSORS = (None, True, 0, -1, 1.5, 2**63, 10**30, "x", [], {}, [[[]]], ["2026-01-01T00:00:00Z"], ["x", "y"], [1, 2])
-CURSORS += (["0001-01-01T00:00:00+14:00", str(uuid4())], ["2026-01-01T00:00:00Z", 5], ["2026-01-01T00:00:00Z", "x"])
+CURSORS += (["0001-01-01T00:00:00+14:00", NEVER], ["2026-01-01T00:00:00Z", 5], ["2026-01-01T00:00:00Z", "x"])
 
 
 async def test_a_cursor_of_history_or_bin_that_was_not_issued_is_refused(client: Client) -> None:
@@ -355,97 +348,3 @@ async def test_a_foreign_id_finds_nothing(client: Client, stranger: Client) -> N
     assert (await client.get(f"/accounts?id[in]={theirs},{uuid4()}")).json()["data"] == []
     assert (await client.get(f"/events?recordId={theirs}")).json()["data"] == []
     problem_of(await client.get(f"/accounts/{theirs}"), 404)
-
-
-TAGS = ("", "x", '"', '""', '"-1-0"', "1-0", 'W/"1-0"', '"1-0', '"1-0" "2-0"', '"1-0",', '"1-G"', '"1 -0"', '*, "1-0"')
-TAGS += ('"' + "9" * 19 + '-0"', '"' + "1" * 10_000 + '"', "\xff", '"\uff11-0"'.encode().decode("latin-1"))
-
-
-@pytest.mark.parametrize("tag", TAGS)
-async def test_an_if_match_that_is_no_etag_is_refused(client: Client, untouched: Untouched, tag: str) -> None:
-    path = f"/accounts/{(await client.post('/accounts', json={'name': 'Acme'})).json()['id']}"
-    headers = {"If-Match": tag.encode("latin-1")}
-    async with untouched(client):
-        assert pointers_of(await client.patch(path, json={"name": "B"}, headers=headers), 400) == {"If-Match"}
-        assert pointers_of(await client.delete(path, headers=headers), 400) == {"If-Match"}
-
-
-@pytest.mark.parametrize("key", ["", " ", "a b", "a" * 256, "\xe9", "a\tb", "\x7f", "a" * 100_000])
-async def test_an_idempotency_key_is_short_visible_ascii(client: Client, untouched: Untouched, key: str) -> None:
-    account = (await client.post("/accounts", json={"name": "Acme"})).json()["id"]
-    headers = {"Idempotency-Key": key.encode("latin-1")}
-    async with untouched(client):
-        for method, path, sent in (
-            ("POST", "/accounts", {"json": {"name": "B"}}),
-            ("PUT", "/accounts/by/crm/1", {"json": {"name": "B"}}),
-            ("PATCH", f"/accounts/{account}", {"json": {"name": "B"}}),
-            ("DELETE", f"/accounts/{account}", {}),
-        ):
-            assert pointers_of(await client.request(method, path, headers=headers, **sent), 400) == {"Idempotency-Key"}
-
-
-@pytest.mark.parametrize(
-    "header", ["If-None-Match", "Prefer", "Accept", "Accept-Encoding", "Range", "Request-Id", "Cookie"]
-)
-async def test_a_header_that_means_nothing_is_ignored(client: Client, header: str) -> None:
-    account = (await client.post("/accounts", json={"name": "Acme"})).json()["id"]
-    for value in (
-        "",
-        "x",
-        '"',
-        ",,,",
-        "\xff\xfe",
-        "wait=",
-        "wait=-1",
-        "wait=\xb2",
-        "wait=" + "9" * 5_000,
-        "q=1;" * 1_000,
-    ):
-        answer = await client.get(f"/accounts/{account}", headers={header: value.encode("latin-1")})
-        assert answer.status_code == 200, (header, value)
-
-
-async def test_a_preview_is_refused_rather_than_written(client: Client, untouched: Untouched) -> None:
-    async with untouched(client):
-        for value in ("dry-run", "wait=1, dry-run", "DRY-RUN", "dry-run=1", "dry-run;x"):
-            answer = await client.post("/accounts", json={"name": "Acme"}, headers={"Prefer": value})
-            assert pointers_of(answer, 400) == {"Prefer"}
-
-
-@pytest.mark.parametrize("path", ["/me", "/accounts", f"/accounts/{uuid4()}", "/events", "/api-keys"])
-async def test_garbage_is_no_key(visitor: httpx.AsyncClient, client: Client, path: str) -> None:
-    _, _, key_id, secret = client.key.split("_")
-    for value in (
-        *(
-            "",
-            "Bearer",
-            "Bearer ",
-            "Basic eDp5",
-            "Bearer \xff",
-            "Bearer a b",
-            "Bearer crm",
-            "Bearer crm__",
-            "Bearer ___",
-        ),
-        *(
-            f"Bearer crm_test_{key_id}_",
-            f"Bearer crm_test_{key_id}_{secret[:-1]}",
-            f"Bearer crm_test_{key_id}_{secret}x",
-        ),
-        *(
-            f"Bearer crm_live_{key_id}_{secret}",
-            f"Bearer crm_test_{uuid4().hex}_{secret}",
-            client.key,
-            "Bearer " + "a" * 100_000,
-        ),
-        *(f"Bearer crm_test_{'0' * 31}_{secret}", f"Bearer CRM_TEST_{key_id}_{secret}", f"Token {client.key}"),
-    ):
-        answer = await visitor.get(path, headers={"Authorization": value.encode("latin-1")})
-        problem_of(answer, 401)
-        assert answer.headers["www-authenticate"] == "Bearer"
-
-
-async def test_whatever_the_method_the_answer_is_a_problem(client: Client) -> None:
-    for path in ("/accounts", f"/accounts/{uuid4()}", "/me", "/accounts/query", "/accounts/by/crm/1"):
-        for method in ("TRACE", "OPTIONS", "PUT", "PATCH", "DELETE", "QUERY", "PROPFIND", "NONSENSE", "get", "CONNECT"):
-            check_any(await client.request(method, path))
