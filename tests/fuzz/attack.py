@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import schemathesis
+from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.engine import Status, events, from_schema
 
 SEED = 20261122
 EXAMPLES = 50
 PHASES = ("examples", "coverage", "fuzzing", "stateful")
+load_all_checks()
+EVERY_CHECK = set(CHECKS.get_all_names())
 # What a valid request may meet: not found, taken, expired or changed since. Never "your data is wrong".
 STATE_MAY_SAY = ["2xx", "304", "404", "409", "410", "412"]
 

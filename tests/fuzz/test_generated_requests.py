@@ -9,9 +9,9 @@ import pytest
 
 from app.api.v1.routes import PREFIX, ROUTES
 from app.main import openapi_text
-from tests.fuzz.attack import EXAMPLES, Outcome, Party, attack, schema_of
+from tests.fuzz.attack import EVERY_CHECK, EXAMPLES, Outcome, Party, attack, schema_of
 from tests.fuzz.valid import Valid
-from tests.world import Client
+from tests.world import Client, World
 
 Fuzz = Callable[..., Outcome]
 TAGS = tuple(dict.fromkeys(route.tag for route in ROUTES))
@@ -39,10 +39,16 @@ def fuzz(url: str, document: dict[str, Any], client: Client, stranger: Client, t
     return with_valid_values
 
 
+@pytest.fixture
+async def colleague(world: World, client: Client) -> Client:
+    return await world.member_of(client)
+
+
 @pytest.mark.parametrize("tag", TAGS)
 def test_generated_requests_are_answered_as_documented(fuzz: Fuzz, tag: str) -> None:
     outcome = fuzz(tag, "examples", "fuzzing")
     assert not outcome.failures, "\n".join(outcome.failures)
+    assert outcome.checks.keys() == EVERY_CHECK
     for route in ROUTES:
         if route.tag == tag:
             label = f"{route.method} {PREFIX}{route.path}"
@@ -78,3 +84,14 @@ def test_a_request_that_the_document_allows_and_the_server_refuses_is_found(
         failure.startswith("positive_data_acceptance: GET /api/v1/events")
         for failure in fuzz("events", "fuzzing").failures
     )
+
+
+def test_a_record_that_somebody_else_may_read_is_found(
+    url: str, document: dict[str, Any], client: Client, colleague: Client, tmp_path: Path
+) -> None:
+    """The key of a colleague in the place of a stranger's: it reads what a stranger must not."""
+    parties = [Party("own", client.key), Party("colleague", colleague.key)]
+    schema = schema_of(url, document, parties, tmp_path, ["fuzzing"]).include(tag="products")
+    with Valid(url, client.key, str(client.user_id)):
+        failures = attack(schema).failures
+    assert {failure.partition(":")[0] for failure in failures} == {"object_level_authorization"}
