@@ -20,4 +20,3 @@ class Settings(BaseSettings):
     body_limit_bytes: int = 1_000_000
     rate_limit_per_minute: int = Field(6_000, ge=0, description="Per API key; 0 switches the limit off")
     cors_origins: list[str] = ["*"]
-    allow_loopback_callouts: bool = False

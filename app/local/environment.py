@@ -1,10 +1,12 @@
 """What the environment says, and what it lacks in the words of who has to mend it."""
 
+import json
 import os
 
 from pydantic import ValidationError
 
 from app.local.errors import CannotStart
+from app.local.state import HERE, State
 from app.settings import Settings
 
 DATABASE, REDIS = "CRM_DATABASE_URL", "CRM_REDIS_URL"
@@ -27,8 +29,15 @@ def settings_of_environment() -> Settings:
 
 
 def settings_with_servers() -> Settings:
-    """For the commands that use servers and start none."""
+    """For the commands that use servers and start none: the environment's, or those of the `crm up` of this folder."""
     settings = settings_of_environment()
-    if not settings.database_url:
-        raise CannotStart(f"{DATABASE} and {REDIS} are not set: they name the servers to use.")
-    return settings
+    if settings.database_url:
+        return settings
+    try:
+        running = json.loads(State(HERE).addresses.read_text())
+    except OSError:
+        raise CannotStart(
+            f"{DATABASE} and {REDIS} are not set, and no `crm up` that you started runs in this folder: "
+            f"one or the other names the servers to use."
+        ) from None
+    return settings.model_copy(update=running)

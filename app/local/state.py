@@ -46,6 +46,7 @@ class State:
         self.admin_key = AdminKey(folder / "admin-key")
         self.sockets = self.run / "servers"
         self.roll = Roll(self.run / "roll")
+        self.addresses = self.run / "addresses.json"  # of the servers, while they run
 
 
 def locate(asked: Path | None, account: Account | None) -> Path:
@@ -87,6 +88,7 @@ async def opened(folder: Path) -> AsyncIterator[State]:
         _take(lock, folder)
         await state.roll.begin()
         (folder / "log").chmod(0o700)
+        state.addresses.unlink(missing_ok=True)
         shutil.rmtree(state.metrics, ignore_errors=True)
         state.metrics.mkdir(mode=0o700)
         yield state

@@ -1,6 +1,7 @@
 """The order of things: folder, port, servers, schema, first key, worker, API; and back the same way."""
 
 import asyncio
+import json
 import os
 import socket
 import sys
@@ -20,7 +21,7 @@ from app.local.port import listening
 from app.local.process import Child, Program, running
 from app.local.servers import Servers
 from app.local.signals import until_told
-from app.local.state import locate, opened, prepared_for_servers
+from app.local.state import locate, opened, prepared_for_servers, write_private
 from app.local.tenants import first_key
 from app.repositories.cluster import make_login_and_database
 from app.repositories.migrate import migrate
@@ -77,6 +78,8 @@ async def _start_servers(life: Life, servers: Servers, stack: AsyncExitStack) ->
     await make_login_and_database(servers.administrator_url)
     addresses = {"database_url": servers.database_url, "redis_url": servers.redis_url}
     life.settings = life.settings.model_copy(update=addresses)
+    write_private(life.state.addresses, json.dumps(addresses))
+    stack.callback(life.state.addresses.unlink, missing_ok=True)
 
 
 async def _start_product(life: Life, workers: int, listener: socket.socket, stack: AsyncExitStack) -> None:
