@@ -18,6 +18,13 @@ class Pool:
     waiting = 1
 
 
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An application that other tests left running in this process samples its own pool into the same gauges."""
+    sample = metrics.Metrics.sample
+    monkeypatch.setattr(metrics.Metrics, "sample", lambda self: sample(self) if isinstance(self.pool, Pool) else None)
+
+
 async def no_worker() -> None:
     return None
 
