@@ -30,6 +30,13 @@ def refuses(sentence: str, **options: Any) -> None:
     assert not said
 
 
+@pytest.fixture(autouse=True)
+def no_servers_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run may use servers of its caller's; what is refused here is refused to who has none."""
+    for name in ("CRM_DATABASE_URL", "CRM_REDIS_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture
 def folder(reachable: Path) -> Path:
     return reachable / "state"
