@@ -78,6 +78,7 @@ OPERATORS = (
     "`externalIds.<system>` finds the record that the system knows by an id."
 )
 _WRITTEN = {"type": "string", "pattern": "^(0|-?[1-9][0-9]{0,8})$"}
+_BOOLEAN = {"type": "string", "enum": ["true", "false"]}
 _CURRENCY = {"$ref": "#/components/schemas/Currency"}
 _EQUAL, _ORDER, _PARTS = ("eq", "ne"), ("lt", "lte", "gt", "gte"), ("icontains", "startsWith")
 _MEMBERS = {"sort", "cursor", "fields", "expand", "count"}
@@ -102,7 +103,7 @@ def query_of(kind: AnyObject, catalog: Catalog) -> Named:
     conditions = {name: _in_json(schema) for name, schema in _filters(kind).items()}
     patterns: dict[str, Any] = {
         rf"^externalIds\.{SYSTEM}$": EXTERNAL_ID,
-        rf"^({_pattern(conditions)})\[empty\]$": {"enum": [True, False, "true", "false"]},
+        rf"^({_pattern(conditions)})\[empty\]$": _in_json(_BOOLEAN),
     }
     for alike in _alike(_filters(kind)):
         patterns |= _compared(_pattern(alike), alike[next(iter(alike))])
@@ -127,9 +128,9 @@ def _alike(filters: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Mapping[s
 
 def _compared(names: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     """What `name[operator]` takes (`names` is a pattern), by a pattern of the operators that take the same."""
-    is_text, is_id = schema.get("maxLength") == MAX_TEXT, schema.get("format") == "uuid"
+    is_text, unordered = schema.get("maxLength") == MAX_TEXT, schema.get("format") == "uuid" or schema == _BOOLEAN
     one = _in_json(schema)
-    operators = (*_EQUAL, *(() if is_id or schema == _CURRENCY else _ORDER), *(_PARTS if is_text else ()))
+    operators = (*_EQUAL, *(() if unordered or schema == _CURRENCY else _ORDER), *(_PARTS if is_text else ()))
     several = {"type": "array", "items": one, "maxItems": MAX_LIST}
     return {
         rf"^({names})\[({'|'.join(operators)})\]$": one,
@@ -142,6 +143,8 @@ def _pattern(names: Iterable[str]) -> str:
 
 
 def _in_json(schema: Mapping[str, Any]) -> dict[str, Any]:
+    if schema == _BOOLEAN:
+        return {"enum": [True, False, "true", "false"]}
     return {"anyOf": [dict(schema), _WRITTEN]} if schema.get("type") == "integer" else dict(schema)
 
 
