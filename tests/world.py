@@ -17,7 +17,7 @@ from app.domain.governance.schemas import ApiKeyCreate, TenantCreate, UserCreate
 from app.domain.governance.service import UserService, administrator, create_key, create_tenant
 from app.domain.kernel.ids import uuid7
 from app.domain.kernel.schemas import creating
-from app.domain.registry import CATALOG
+from app.domain.registry import SCHEMA
 from app.main import create_app
 from app.repositories.pool import Pool, Target
 from app.repositories.session import Session
@@ -86,14 +86,14 @@ class World:
 
     async def tenant(self, *, scopes: Sequence[str] = EVERYTHING) -> Client:
         """A client of a new tenant, whose one user is its administrator."""
-        new = await create_tenant(self._pool, CATALOG, TenantCreate(name="Test", currency="EUR"), "admin@test.example")
+        new = await create_tenant(self._pool, SCHEMA, TenantCreate(name="Test", currency="EUR"), "admin@test.example")
         return await self._client(new.tenant_id, new.admin_user_id, scopes)
 
     async def member_of(self, client: Client, *, scopes: Sequence[str] = EVERYTHING, role: str = "member") -> Client:
         """Another user of the same tenant."""
         user_id = uuid7()
         user = {"id": user_id, "name": "Ada Test", "email": f"{user_id}@test.example", "role": role}
-        session = Session(self._pool, administrator(client.tenant_id, client.user_id), CATALOG, origin="cli")
+        session = Session(self._pool, administrator(client.tenant_id, client.user_id), SCHEMA, origin="cli")
         await UserService(session).create(creating(UserCreate).model_validate(user))
         return await self._client(client.tenant_id, user_id, scopes)
 
@@ -113,7 +113,7 @@ class World:
 
     async def _client(self, tenant_id: UUID, user_id: UUID, scopes: Sequence[str], **more: Any) -> Client:
         data = ApiKeyCreate(name="Test", scopes=list(scopes), **more)
-        key = await create_key(self._pool, CATALOG, ENVIRONMENT, tenant_id, user_id, data)
+        key = await create_key(self._pool, SCHEMA, ENVIRONMENT, tenant_id, user_id, data)
         return Client(self.app, tenant_id, user_id, key)
 
 

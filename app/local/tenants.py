@@ -7,7 +7,7 @@ from uuid import UUID
 
 from app.domain.governance import service
 from app.domain.governance.schemas import ApiKeyCreate, TenantCreate
-from app.domain.registry import CATALOG
+from app.domain.registry import SCHEMA
 from app.local.state import AdminKey
 from app.repositories.pool import Pool, Target
 from app.repositories.tenants import first_administrator
@@ -27,7 +27,7 @@ class Made:
 async def new_tenant(settings: Settings, name: str, email: str) -> Made:
     """With an administrator and a key of theirs."""
     async with _pool(settings) as pool:
-        new = await service.create_tenant(pool, CATALOG, TenantCreate(name=name), email)
+        new = await service.create_tenant(pool, SCHEMA, TenantCreate(name=name), email)
     key = await new_key(settings, new.tenant_id, new.admin_user_id, "First key", [ADMIN])
     return Made(new.tenant_id, new.admin_user_id, key)
 
@@ -35,7 +35,7 @@ async def new_tenant(settings: Settings, name: str, email: str) -> Made:
 async def new_key(settings: Settings, tenant_id: UUID, user_id: UUID, name: str, scopes: Sequence[str]) -> str:
     async with _pool(settings) as pool:
         wanted = ApiKeyCreate(name=name, scopes=list(scopes))
-        return await service.create_key(pool, CATALOG, settings.environment, tenant_id, user_id, wanted)
+        return await service.create_key(pool, SCHEMA, settings.environment, tenant_id, user_id, wanted)
 
 
 async def first_key(kept: AdminKey, settings: Settings) -> tuple[str, bool]:

@@ -7,7 +7,7 @@ from sqlalchemy import ARRAY, Boolean, DateTime, Integer, Select, Text, Uuid, an
 
 from app.domain.kernel.query import BinPosition
 from app.domain.kernel.record import Binned, Event, table_of
-from app.repositories.compile import CACHE, read_view, visible
+from app.repositories.compile import CACHE, of_tenant, read_view
 from app.repositories.session import Session
 
 
@@ -45,8 +45,8 @@ def _page() -> Select[Any]:
             binned.c.deleted_by,
             event.c.data,
         )
-        .select_from(binned.join(event, and_(visible(event), last)))
-        .where(visible(binned), binned.c.object == bindparam("objects", type_=ARRAY(Text())).any_())
+        .select_from(binned.join(event, and_(of_tenant(event), last)))
+        .where(of_tenant(binned), binned.c.object == bindparam("objects", type_=ARRAY(Text())).any_())
         .where(or_(bindparam("first", type_=Boolean()), tuple_(binned.c.deleted_at, binned.c.record_id) < position))
         .order_by(binned.c.deleted_at.desc(), binned.c.record_id.desc())
         .limit(bindparam("limit", type_=Integer()))

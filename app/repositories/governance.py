@@ -16,7 +16,7 @@ from app.domain.governance.schemas import ApiKeyRead, TenantCreate, TenantRead
 from app.domain.kernel.claim import Claim
 from app.domain.kernel.query import Document
 from app.domain.kernel.record import table_of
-from app.repositories.compile import CACHE, read_view, tenant, visible
+from app.repositories.compile import CACHE, of_tenant, read_view, tenant
 from app.repositories.idempotency import keep
 from app.repositories.reading import record_id
 from app.repositories.refusals import unknown_reference
@@ -77,7 +77,7 @@ def _new_tenant() -> Executable:
 def _own_tenant() -> Select[Any]:
     view = read_view(TENANT)
     columns = [view.c.tenant_id.label("id"), *_shown(TenantRead, view)]
-    return _as_json(select(*columns).where(visible(view)))
+    return _as_json(select(*columns).where(of_tenant(view)))
 
 
 def _new_key() -> Select[Any]:
@@ -88,7 +88,7 @@ def _new_key() -> Select[Any]:
 
 def _all_keys() -> Select[Any]:
     view = read_view(KEY)
-    rows = select(*_shown(ApiKeyRead, view)).where(visible(view)).order_by(view.c.id).subquery("doc")
+    rows = select(*_shown(ApiKeyRead, view)).where(of_tenant(view)).order_by(view.c.id).subquery("doc")
     return select(func.json_agg(rows.table_valued(), type_=JSON).label("keys"))
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import Select, Text, cast, func, literal, select
 
 from app.domain.kernel.object_type import AnyObject
-from app.repositories.compile import CACHE, read_view, tenant, visible
+from app.repositories.compile import CACHE, of_tenant, read_view, tenant
 from app.repositories.reading import record_id
 from app.repositories.session import Session
 
@@ -34,8 +34,8 @@ class Hierarchy:
 
     def _above(self) -> Select[Any]:
         view = read_view(self.kind.table)
-        start = select(view.c.id, view.c[self.reference]).where(visible(view), view.c.id == record_id())
+        start = select(view.c.id, view.c[self.reference]).where(of_tenant(view), view.c.id == record_id())
         chain = start.cte("chain", recursive=True)
-        parent = select(view.c.id, view.c[self.reference]).where(visible(view), view.c.id == chain.c[self.reference])
+        parent = select(view.c.id, view.c[self.reference]).where(of_tenant(view), view.c.id == chain.c[self.reference])
         chain = chain.union(parent)
         return select(func.array_agg(chain.c.id).label("ids"))

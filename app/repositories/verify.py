@@ -17,7 +17,7 @@ from app.domain.registry import CATALOG
 from app.repositories import verify_schema
 from app.repositories.compile import compile_statement
 from app.repositories.pool import dsn
-from app.repositories.projection import as_jsonb, document
+from app.repositories.projection import as_jsonb, everything
 from app.repositories.revision import newest_revision
 from app.repositories.tenant_table import OWNER
 from app.repositories.verify_log import Fold
@@ -144,7 +144,7 @@ def _events(kind: AnyObject) -> Select[Any]:
 
 def _rows(kind: AnyObject) -> Select[Any]:
     """The record as the API shows it."""
-    table, doc = kind.table, document(kind, kind.table)
+    table, doc = kind.table, everything(kind, kind.table)
     return (
         select(table.c.tenant_id, table.c.id, table.c.settle, as_jsonb(doc).label("data"))
         .add_columns(_untouched(kind, table).label("intact"))
@@ -156,7 +156,7 @@ def _rows(kind: AnyObject) -> Select[Any]:
 def _binned(kind: AnyObject) -> Select[Any]:
     """The record as it would be restored, beside what the bin says of it."""
     old = row_in(kind.table, BIN)
-    doc = document(kind, old)
+    doc = everything(kind, old)
     nothing_else = func.to_jsonb(old.table_valued(), type_=JSONB).contains(BIN.c.data)
     intact = and_(_untouched(kind, old), nothing_else, old.c.tenant_id == BIN.c.tenant_id)
     beside = (BIN.c.version, BIN.c.deleted_at, BIN.c.deleted_by, old.c.settle)

@@ -7,6 +7,7 @@ import pytest
 from app.api.records import record_router
 from app.api.v1.routes import ROUTES
 from app.domain.kernel.object_type import AnyObject
+from app.domain.kernel.schema import Schema
 from app.main import create_app
 from app.repositories.pool import Pool, Target
 from app.settings import Settings
@@ -26,7 +27,10 @@ async def world(place: Place) -> AsyncIterator[World]:
     await make_table(place, WARRANTY, CATALOG)
     settings = Settings(database_url=place.url, redis_url=place.redis_url, environment=ENVIRONMENT)
     routes = (*ROUTES, *record_router(WarrantyService, CATALOG))
-    app, pool = create_app(settings, catalog=CATALOG, routes=routes), Pool(Target(place.url, "rapport_app", size=2))
+    app, pool = (
+        create_app(settings, schema=Schema(CATALOG), routes=routes),
+        Pool(Target(place.url, "rapport_app", size=2)),
+    )
     async with lifespan(app):
         yield World(app, settings, place, pool)
     await pool.close()

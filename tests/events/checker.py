@@ -17,7 +17,7 @@ from app.domain.kernel.errors import AppError
 from app.domain.kernel.ids import uuid7
 from app.domain.pipeline.objects import PRODUCT
 from app.domain.pipeline.service import ProductService
-from app.domain.registry import CATALOG
+from app.domain.registry import SCHEMA
 from app.repositories.pool import Pool
 from app.repositories.session import Session
 from tests.factories.accounts import make_account
@@ -95,7 +95,7 @@ class Run:
         """As a batch does: something else first, so that the transaction is older than what it then waits for."""
         actor = administrator(self.client.tenant_id, self.client.user_id)
         for number in range(steps):
-            session = Session(self.pool, actor, CATALOG)
+            session = Session(self.pool, actor, SCHEMA)
             patch = AccountService.kind.update.model_validate({"country": f"{number}"})
             with suppress(AppError, asyncpg.PostgresError):
                 async with session.transaction():

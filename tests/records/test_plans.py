@@ -15,7 +15,7 @@ from app.domain.accounts.service import AccountService, ContactService
 from app.domain.governance.service import administrator
 from app.domain.kernel.claim import Claim
 from app.domain.kernel.query import RecordQuery
-from app.domain.registry import CATALOG
+from app.domain.registry import SCHEMA
 from app.repositories.compile import Statement
 from app.repositories.pool import Pool, Target
 from app.repositories.session import Session
@@ -41,7 +41,7 @@ class Watched(Session):
     """Remembers what it ran."""
 
     def __init__(self, pool: Pool, client: Client) -> None:
-        super().__init__(pool, administrator(client.tenant_id, client.user_id), CATALOG)
+        super().__init__(pool, administrator(client.tenant_id, client.user_id), SCHEMA)
         self.ran: list[tuple[Statement, list[Any]]] = []
 
     async def _row(self, statement: Statement, parameters: Any) -> asyncpg.Record | None:
@@ -76,7 +76,7 @@ async def session(place: Place, filled: Client) -> AsyncIterator[Watched]:
 
 
 def queries(session: Session, *pairs: tuple[str, str]) -> RecordQuery:
-    return list_query(ACCOUNT, pairs, session.actor, CATALOG).query
+    return list_query(ACCOUNT, pairs, session.actor, SCHEMA).query
 
 
 async def account_ids(session: Session) -> list[UUID]:
@@ -110,14 +110,14 @@ async def deep_page_of_a_nullable_field(session: Session, n: int) -> None:
 
 async def _behind(session: Session, *pairs: tuple[str, str]) -> None:
     """The second page of a list; the first is read, too."""
-    asked = list_query(ACCOUNT, pairs, session.actor, CATALOG)
+    asked = list_query(ACCOUNT, pairs, session.actor, SCHEMA)
     page = json.loads(page_body(await AccountService(session).page(asked.query), asked.binding))
     await AccountService(session).page(queries(session, *pairs, ("cursor", page["page"]["nextCursor"])))
 
 
 async def children_of_one(session: Session, n: int) -> None:
     parent = str((await account_ids(session))[n])
-    asked = list_query(CONTACT, [("accountId", parent)], session.actor, CATALOG)
+    asked = list_query(CONTACT, [("accountId", parent)], session.actor, SCHEMA)
     await ContactService(session).page(asked.query)
 
 

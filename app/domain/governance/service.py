@@ -6,11 +6,11 @@ from uuid import UUID
 from app.domain.governance.objects import USER
 from app.domain.governance.schemas import ApiKeyCreate, TenantCreate, UserCreate, UserRead
 from app.domain.kernel.actor import Actor, Role
-from app.domain.kernel.catalog import Catalog
 from app.domain.kernel.claim import Claim
 from app.domain.kernel.errors import NotFound
 from app.domain.kernel.ids import uuid7
 from app.domain.kernel.query import Document
+from app.domain.kernel.schema import Schema
 from app.domain.kernel.schemas import creating
 from app.domain.records.service import RecordService
 from app.repositories.governance import Keys, Tenants
@@ -92,10 +92,10 @@ def administrator(tenant_id: UUID, user_id: UUID) -> Actor:
     return Actor(tenant_id, user_id, user_id, Role.admin, frozenset({ADMIN}), schema_version=1)
 
 
-async def create_tenant(pool: Pool, catalog: Catalog, data: TenantCreate, admin_email: str) -> NewTenant:
+async def create_tenant(pool: Pool, schema: Schema, data: TenantCreate, admin_email: str) -> NewTenant:
     """The tenant and its first administrator, in one transaction."""
     new = NewTenant(uuid7(), uuid7())
-    session = Session(pool, administrator(new.tenant_id, new.admin_user_id), catalog, origin="cli")
+    session = Session(pool, administrator(new.tenant_id, new.admin_user_id), schema, origin="cli")
     user = {"id": new.admin_user_id, "name": "Administrator", "email": admin_email, "role": "admin"}
     async with session.transaction():
         await Tenants(session).create(data)
@@ -104,8 +104,8 @@ async def create_tenant(pool: Pool, catalog: Catalog, data: TenantCreate, admin_
 
 
 async def create_key(
-    pool: Pool, catalog: Catalog, environment: str, tenant_id: UUID, user_id: UUID, data: ApiKeyCreate
+    pool: Pool, schema: Schema, environment: str, tenant_id: UUID, user_id: UUID, data: ApiKeyCreate
 ) -> str:
     """A key of the tenant, made at the command line. Raises `Invalid` when there is no such user."""
-    session = Session(pool, administrator(tenant_id, user_id), catalog, origin="cli")
+    session = Session(pool, administrator(tenant_id, user_id), schema, origin="cli")
     return (await KeyService(session, environment).create(data)).key

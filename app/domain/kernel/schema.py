@@ -1,4 +1,4 @@
-"""What one kind of viewer sees of the objects: which fields, and whether rows are narrowed to some owners."""
+"""What one kind of viewer sees of the objects: which fields, and which objects only by their owners."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class CustomField:
 
 
 class Schema:
-    """`hidden` holds column names by object; `by_owner` says that only rows of `Actor.owners` are seen.
+    """`hidden` holds column names by object; of the objects in `by_owner` only the records of `Actor.owners` are seen.
 
     Equal `shape` means equal statements: everything else about a viewer is an argument of them.
     """
@@ -32,7 +32,7 @@ class Schema:
         version: int = 1,
         custom: Mapping[str, Sequence[CustomField]] | None = None,
         hidden: Mapping[str, frozenset[str]] | None = None,
-        by_owner: bool = False,
+        by_owner: frozenset[str] = frozenset(),
     ) -> None:
         self.catalog = catalog
         self.version = version
@@ -44,11 +44,17 @@ class Schema:
     @cached_property
     def shape(self) -> str:
         said = sorted((name, *sorted(columns)) for name, columns in self._hidden.items() if columns)
-        return blake2b(repr((said, self.by_owner)).encode(), digest_size=8).hexdigest()
+        return blake2b(repr((said, sorted(self.by_owner))).encode(), digest_size=8).hexdigest()
 
     def fields(self, kind: AnyObject) -> Mapping[str, FieldType]:
         """The visible fields of the object itself by API name, in the order of their rendering."""
         return self._fields[kind.name]
+
+    def hides(self, kind: AnyObject) -> bool:
+        return bool(self._hidden.get(kind.name))
+
+    def narrows(self, kind: AnyObject) -> bool:
+        return kind.name in self.by_owner
 
     def custom(self, kind: AnyObject) -> Mapping[str, CustomField]:
         return {one.name: one for one in self._custom.get(kind.name, ())}

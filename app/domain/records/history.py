@@ -44,7 +44,7 @@ class History:
         if event is None or event["type"].endswith(".deleted"):
             raise NotFound("There is no such record.")
         shown = {name: event["data"].get(name) for name in fields or kind.fields}
-        shape = shape_of(kind, self.session.actor, fields)
+        shape = shape_of(kind, self.session.actor, self.session.schema, fields)
         return Document(record_id, event["version"], orjson.dumps(shown), shape)
 
     async def events(self, position: Position, wanted: EventFilter, limit: int) -> list[Row]:
