@@ -1,6 +1,6 @@
 # What a contributor runs. Nothing is assumed but Python 3.11 or later, its pip, and make.
 .DEFAULT_GOAL := help
-.PHONY: help up test quick check format lock openapi browser
+.PHONY: help up test quick bench check format lock openapi browser
 
 # The first interpreter that is new enough and has what an installation needs.
 PYTHON ?= $(shell for name in python3 python3.11 python3.12 python3.13 python3.14; do \
@@ -23,6 +23,9 @@ test: .venv/dev.stamp browser ## Install what is missing and run the whole suite
 
 quick: .venv/dev.stamp ## Run the promises that every commit must keep, in under two minutes
 	@$(PYTEST) -n 2 -m "quick and not own_server" && { $(PYTEST) -m "quick and own_server" || [ $$? -eq 5 ]; }
+
+bench: .venv/run.stamp ## Measure the product against the limit, e.g. make bench ARGS="get list --keep DIR"
+	@.venv/bin/python -m bench $(ARGS)
 
 check: .venv/dev.stamp ## Check format, lint, types, architecture, locks and the OpenAPI document
 	.venv/bin/ruff format --check .

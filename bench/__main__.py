@@ -1,0 +1,91 @@
+"""`make bench`, or `python -m bench get list --keep DIR`: docs/performance.md tells what is measured and why so."""
+
+import argparse
+import asyncio
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from app.domain.kernel.clock import utc_now
+from bench.fill import Scale, filled
+from bench.measurements import NAMES, measured
+from bench.report import Line, machine, put_between_markers, table
+from bench.servers import Place, started
+
+HERE = Path(__file__).parent
+RESULTS, PLANS, README = HERE / "results.md", HERE / "plans", HERE.parent / "README.md"
+
+
+def main() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is stopped
+    options = _options()
+    with _folder(options.keep) as folder, _running(folder) as place:
+        begun = time.monotonic()
+        data = asyncio.run(filled(place.admin_url, place.url, folder, Scale()))
+        _say(f"The data are ready after {time.monotonic() - begun:.0f} s.")
+        lines = []
+        for line in measured(place, data, options.works or NAMES, options.rounds):
+            lines.append(line)
+            _say(" | ".join(filter(None, line.cells)))
+        _tell(lines, machine(utc_now().date()), options)
+
+
+@contextmanager
+def _running(folder: Path) -> Iterator[Place]:
+    """The servers, for code that blocks: their own loop runs only while they start and stop."""
+    with asyncio.Runner() as runner:
+        servers = started(folder)
+        place = runner.run(servers.__aenter__())
+        try:
+            yield place
+        finally:
+            runner.run(servers.__aexit__(None, None, None))
+
+
+def _tell(lines: list[Line], where: str, options: argparse.Namespace) -> None:
+    text = f"{table(lines)}\n\n{where}\n"
+    _say("\n" + text)
+    if not options.works:
+        RESULTS.write_text(text)
+    if options.write:
+        put_between_markers(README, text)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("works", nargs="*", metavar="work", help=f"of {', '.join(NAMES)}; without any all are measured")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the filled database there, and use it again")
+    parser.add_argument("--rounds", type=int, default=7, help="how often limit and product take turns")
+    parser.add_argument("--write", action="store_true", help="put the table into README.md")
+    options = parser.parse_args()
+    if unknown := set(options.works) - set(NAMES):
+        parser.error(f"there is no {', '.join(sorted(unknown))}; known are {', '.join(NAMES)}")
+    return options
+
+
+@contextmanager
+def _folder(kept: Path | None) -> Iterator[Path]:
+    """One that the account of the servers can enter."""
+    if kept:
+        kept.mkdir(parents=True, exist_ok=True)
+        yield kept.absolute()
+        return
+    folder = Path(tempfile.mkdtemp(prefix="rapport-bench-"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    main()
