@@ -7,7 +7,8 @@ from sqlalchemy import ARRAY, Boolean, DateTime, Integer, Select, Text, Uuid, an
 
 from app.domain.kernel.query import BinPosition
 from app.domain.kernel.record import Binned, Event, table_of
-from app.repositories.compile import CACHE, of_tenant, read_view
+from app.domain.kernel.schema import Schema
+from app.repositories.compile import CACHE, of_tenant, read_view, told
 from app.repositories.session import Session
 
 
@@ -24,11 +25,12 @@ class Bin:
             "id": after.record_id if after else None,
             "limit": limit,
         }
-        row = await self.session.read(CACHE.get("bin", _page), parameters)
+        schema = self.session.schema
+        row = await self.session.read(CACHE.get(("bin", schema.shape), lambda: _page(schema)), parameters)
         return orjson.loads(row["records"]) if row and row["records"] else []
 
 
-def _page() -> Select[Any]:
+def _page(schema: Schema) -> Select[Any]:
     binned, event = read_view(table_of(Binned)), read_view(table_of(Event))
     last = and_(
         event.c.object == binned.c.object,
@@ -45,7 +47,7 @@ def _page() -> Select[Any]:
             binned.c.deleted_by,
             event.c.data,
         )
-        .select_from(binned.join(event, and_(of_tenant(event), last)))
+        .select_from(binned.join(event, and_(told(event, schema), last)))
         .where(of_tenant(binned), binned.c.object == bindparam("objects", type_=ARRAY(Text())).any_())
         .where(or_(bindparam("first", type_=Boolean()), tuple_(binned.c.deleted_at, binned.c.record_id) < position))
         .order_by(binned.c.deleted_at.desc(), binned.c.record_id.desc())

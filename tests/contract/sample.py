@@ -29,6 +29,7 @@ _TEXTS: tuple[Callable[[int], str], ...] = (
 )
 _VALUES: dict[ValueType, Callable[[int], Any]] = {
     ValueType.integer: lambda n: n % 90 + 1,
+    ValueType.boolean: lambda n: n % 2 == 0,
     ValueType.money: lambda n: {"amount": f"{n - 3}.50", "currency": ("EUR", "USD")[n % 2]},
     ValueType.date: lambda n: (date(2026, 2, 27) + timedelta(days=n)).isoformat(),
     ValueType.timestamp: lambda n: f"2026-02-27T10:00:{n % 60:02}.12+00:00",
@@ -66,7 +67,7 @@ def plain_fields(kind: AnyObject) -> list[FieldType]:
 def value(kind: AnyObject, name: str, n: int) -> Any:
     """Value number `n` of a field, as JSON. Numbers give different values wherever the type has so many."""
     field, annotation = kind.by_column[name], _rebuilt(kind, name)
-    if options := _choices(annotation):
+    if options := _choices(annotation) or kind.create.model_fields[name].examples:
         return options[n % len(options)]
     if field.type is not ValueType.text:
         return _VALUES[field.type](n)

@@ -22,6 +22,7 @@ from tests.contract import (
     test_record,
     test_references,
     test_retries,
+    test_sharing,
 )
 from tests.contract.sample import CATALOG, KINDS, Target
 from tests.contract.warranty import WARRANTY, WarrantyService
@@ -30,7 +31,17 @@ pytestmark = pytest.mark.quick
 
 Test = Callable[..., Any]
 Tests = tuple[Test, ...]
-MODULES = (test_record, test_listing, test_references, test_external_ids, test_bin, test_log, test_retries, test_merge)
+MODULES = (
+    test_record,
+    test_listing,
+    test_references,
+    test_external_ids,
+    test_bin,
+    test_log,
+    test_retries,
+    test_merge,
+    test_sharing,
+)
 
 MEMBERS: dict[str, Tests] = {
     "name": (
@@ -82,6 +93,14 @@ MEMBERS: dict[str, Tests] = {
         test_bin.test_a_record_does_not_come_back_into_a_taken_unique_value,
     ),
     "written_by": (test_record.test_who_may_write_is_as_declared,),
+    "shared_by": (
+        test_sharing.test_a_record_belongs_to_who_creates_it,
+        test_sharing.test_nobody_but_its_owner_and_administrators_comes_upon_a_private_record,
+        test_sharing.test_what_is_shared_is_seen_by_all_and_changed_by_its_owner,
+        test_sharing.test_what_becomes_private_is_gone_for_others_and_no_event_tells_them_more,
+        test_sharing.test_what_becomes_shared_shows_nothing_of_what_was_private,
+        test_sharing.test_nobody_makes_a_record_for_somebody_else,
+    ),
     "default_sort": (test_listing.test_without_a_sort_the_declared_one_holds,),
 }
 ROUTES: dict[str, Tests] = {

@@ -41,6 +41,7 @@ class Warranty(Separate):
     account_id: Mapped[UUID | None]
     part_of_id: Mapped[UUID | None]
     approver_id: Mapped[UUID | None]
+    published: Mapped[bool]
 
 
 Cover = Literal["full", "parts"]
@@ -58,6 +59,7 @@ class WarrantyCreate(RecordInput):
     account_id: UUID | None = None
     part_of_id: UUID | None = None
     approver_id: UUID | None = None
+    published: bool = False
 
 
 class WarrantyRead(RecordRead):
@@ -72,6 +74,7 @@ class WarrantyRead(RecordRead):
     account_id: UUID | None
     part_of_id: UUID | None
     approver_id: UUID | None
+    published: bool
 
 
 WARRANTY = ObjectType(
@@ -83,6 +86,7 @@ WARRANTY = ObjectType(
     example={"code": "W-1", "title": "Three years", "price": {"amount": "99.00", "currency": "EUR"}},
     filterable=frozenset(
         {"code", "serial", "title", "cover", "price", "seats", "starts_on", "renewed_at", "account_id", "part_of_id"}
+        | {"published"}
     ),
     sortable=frozenset({"code", "serial", "price", "starts_on", "renewed_at"}),
     references={
@@ -91,6 +95,7 @@ WARRANTY = ObjectType(
         "approver_id": Reference("user", inverse="approved"),
     },
     unique=("code", "serial"),
+    shared_by="published",
     default_sort="code",
 )
 

@@ -43,8 +43,9 @@ class Schema:
 
     @cached_property
     def shape(self) -> str:
-        said = sorted((name, *sorted(columns)) for name, columns in self._hidden.items() if columns)
-        return blake2b(repr((said, sorted(self.by_owner))).encode(), digest_size=8).hexdigest()
+        hidden = sorted((name, *sorted(columns)) for name, columns in self._hidden.items() if columns)
+        shared = [(kind.name, kind.shared_by) for kind in self.catalog if kind.shared_by]
+        return blake2b(repr((hidden, shared, sorted(self.by_owner))).encode(), digest_size=8).hexdigest()
 
     def fields(self, kind: AnyObject) -> Mapping[str, FieldType]:
         """The visible fields of the object itself by API name, in the order of their rendering."""
