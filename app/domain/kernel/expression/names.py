@@ -20,6 +20,7 @@ CUSTOM, EXTERNAL_IDS = "custom", "externalIds"
 TYPES: Mapping[ValueType, Type] = {
     ValueType.text: Type.text,
     ValueType.integer: Type.number,
+    ValueType.boolean: Type.boolean,
     ValueType.money: Type.number,
     ValueType.date: Type.date,
     ValueType.timestamp: Type.timestamp,
