@@ -8,8 +8,12 @@ from pydantic.alias_generators import to_camel
 
 from app.domain.kernel.actor import Actor, Role
 from app.domain.kernel.changes import Clash
-from app.domain.kernel.errors import AppError, Conflict, Fault, Invalid, refused
+from app.domain.kernel.errors import AppError, BadRequest, Conflict, Fault, Invalid, refused
 from app.domain.kernel.object_type import AnyObject
+from app.domain.kernel.query import Sort
+from app.domain.kernel.schema import Schema
+
+MAX_SORT_KEYS = 2
 
 
 def refuse_cycle(record_id: UUID, above: Collection[UUID], reference: str) -> None:
@@ -28,6 +32,21 @@ def clash(clashes: list[Clash]) -> AppError:
     return Conflict(
         "Others have edited the same fields: choose, and send the edit on the new version.", code="clash", faults=faults
     )
+
+
+def order(kind: AnyObject, schema: Schema, text: str) -> tuple[Sort, ...]:
+    """The parameter `sort`. A field that is named twice orders by its first mention."""
+    names, visible = text.split(","), schema.fields(kind)
+    fields = [visible.get(name.removeprefix("-")) for name in names]
+    known = [field.name for field in fields if field and kind.may_sort(field.name)]
+    if len(known) != len(names) or len(names) > MAX_SORT_KEYS:
+        sortable = ", ".join(field.api_name for field in visible.values() if kind.may_sort(field.name))
+        message = f"Sort by at most {MAX_SORT_KEYS} fields of {sortable}."
+        raise refused(BadRequest, "sort", "badSort", message)
+    first: dict[str, Sort] = {}
+    for name, key in zip(known, names, strict=True):
+        first.setdefault(name, Sort(name, key.startswith("-")))
+    return tuple(first.values())
 
 
 def told(kind: AnyObject, event: dict[str, Any], actor: Actor) -> dict[str, Any]:
