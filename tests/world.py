@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from app.domain.governance.schemas import ApiKeyCreate, TenantCreate, UserCreate
 from app.domain.governance.service import UserService, administrator, create_key, create_tenant
 from app.domain.kernel.ids import uuid7
+from app.domain.kernel.schema import Schema
 from app.domain.kernel.schemas import creating
 from app.domain.registry import SCHEMA
 from app.main import create_app
@@ -118,10 +119,10 @@ class World:
 
 
 @asynccontextmanager
-async def running(place: Place, **settings: Any) -> AsyncIterator[World]:
+async def running(place: Place, *, schema: Schema = SCHEMA, **settings: Any) -> AsyncIterator[World]:
     """The application on that place, from its startup to its shutdown."""
     own = Settings(database_url=place.url, redis_url=place.redis_url, environment=ENVIRONMENT, **settings)
-    app, pool = create_app(own), Pool(Target(place.url, "rapport_app", size=2))
+    app, pool = create_app(own, schema=schema), Pool(Target(place.url, "rapport_app", size=2))
     try:
         async with lifespan(app):
             yield World(app, own, place, pool)
