@@ -20,13 +20,15 @@ class Token(NamedTuple):
     end: int
 
 
+_SKIPPED = r"(?:[ \t\r\n\f]++|//[^\r\n]*+)*+"  # possessive: what was skipped is never looked at again
 _TOKEN = re.compile(
-    r"""(?P<skip>(?:[ \t\r\n\f]+|//[^\r\n]*)+)
-    |(?P<raw>[rR](?:"[^"\r\n]*"|'[^'\r\n]*'))
+    rf"""{_SKIPPED}(?:
+    (?P<raw>[rR](?:"[^"\r\n]*"|'[^'\r\n]*'))
     |(?P<text>"(?:[^"\\\r\n]|\\.)*"|'(?:[^'\\\r\n]|\\.)*')
     |(?P<name>[A-Za-z_][A-Za-z0-9_]*)
     |(?P<number>[0-9][0-9A-Za-z_.]*)
-    |(?P<operator>\|\||&&|[=!<>]=|[-+*/%<>!?:.,()\[\]])""",
+    |(?P<operator>\|\||&&|[=!<>]=|[-+*/%<>!?:.,()\[\]])
+    |(?P<end>\Z))""",
     re.VERBOSE,
 )
 _NUMBER = re.compile(r"([0-9]+)(?:\.([0-9]+))?")
@@ -48,20 +50,20 @@ def tokens(source: str) -> list[Token]:
         message = "Write this character as an escape such as \\u202e, so that the text reads as it is."
         raise ExpressionError("syntax", message, bad.start(), bad.end(), found=ascii(bad.group())[1:-1])
     found: list[Token] = []
-    at, end, match = 0, len(source), _TOKEN.match
-    while at < end:
+    at, kind, match = 0, "", _TOKEN.match
+    while kind != END:
         token = match(source, at)
         if token is None:
             raise _unexpected(source, at)
-        kind = token.lastgroup or ""
-        if kind != "skip":
-            found.append(Token(TEXT if kind == "raw" else kind, token.group(), at, token.end()))
-        at = token.end()
-    found.append(Token(END, "", end, end))
+        kind = token.lastgroup or END
+        start, at = token.span(kind)
+        found.append(Token(TEXT if kind == "raw" else kind, token[kind], start, at))
     return found
 
 
 def _unexpected(source: str, at: int) -> ExpressionError:
+    if skipped := re.compile(_SKIPPED).match(source, at):
+        at = skipped.end()
     character = source[at]
     if character in "\"'":
         return ExpressionError("syntax", "Close this text with the quote it began with.", at, len(source), found="text")
