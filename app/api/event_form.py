@@ -2,7 +2,6 @@
 
 import re
 from typing import Any
-from uuid import UUID
 
 from app.domain.kernel.errors import AppError, BadRequest, refused
 from app.domain.kernel.query import Position
@@ -33,9 +32,9 @@ def public(row: Row) -> dict[str, Any]:
     }
 
 
-def cursor_of(row: Row) -> str:
-    """`settle-seq-ms`; the milliseconds of the id only spare the reader the older partitions."""
-    return f"{row['settle']}-{row['seq']}-{UUID(row['id']).int >> 80}"
+def cursor_of(place: Position) -> str:
+    """`settle-seq-ms`; the milliseconds only spare the reader the older partitions."""
+    return f"{place.settle}-{place.seq}-{place.milliseconds}"
 
 
 def position(parameter: str, cursor: str) -> Position:

@@ -6,6 +6,7 @@ from typing import Any
 from app.api.listing import MAX_LIMIT
 from app.api.route import Named, Parameter
 from app.domain.kernel.catalog import Catalog
+from app.domain.kernel.expression.limits import MAX_LENGTH
 from app.domain.kernel.expression.shorthand import MAX_CONDITIONS, MAX_LIST
 from app.domain.kernel.object_type import AnyObject, FieldType, ValueType
 from app.domain.kernel.query import TO_MANY
@@ -48,6 +49,12 @@ CURSOR = Parameter(
     "`page.nextCursor` of the previous page of the same query.",
     {"type": "string", "pattern": "^[A-Za-z0-9_=-]+$"},
 )
+FILTER = Parameter(
+    "filter",
+    "A condition in the expression language over any field that you see, those of other records included, such as "
+    '`modifiedAt > now() - duration("7d") && owner.region in ["North", "East"]`. It narrows what the other conditions leave.',
+    {"type": "string", "minLength": 1, "maxLength": MAX_LENGTH, "examples": ["version > 1 && has(owner)"]},
+)
 AS_OF = Parameter(
     "asOf", "The record as it was at this time; not together with `expand`.", {"type": "string", "format": "date-time"}
 )
@@ -81,7 +88,7 @@ _WRITTEN = {"type": "string", "pattern": "^(0|-?[1-9][0-9]{0,8})$"}
 _BOOLEAN = {"type": "string", "enum": ["true", "false"]}
 _CURRENCY = {"$ref": "#/components/schemas/Currency"}
 _EQUAL, _ORDER, _PARTS = ("eq", "ne"), ("lt", "lte", "gt", "gte"), ("icontains", "startsWith")
-_MEMBERS = {"sort", "cursor", "fields", "expand", "count"}
+_MEMBERS = {"filter", "sort", "cursor", "fields", "expand", "count"}
 
 
 def one_record(kind: AnyObject, catalog: Catalog) -> Sequence[Parameter]:
@@ -92,7 +99,7 @@ def many_records(kind: AnyObject, catalog: Catalog) -> Sequence[Parameter]:
     filters = [
         Parameter(name, f"Only records whose {name} equals this.", schema) for name, schema in _filters(kind).items()
     ]
-    controls = (_sort(kind), LIMIT, CURSOR, _fields(kind), _expand(kind, catalog), COUNT)
+    controls = (FILTER, _sort(kind), LIMIT, CURSOR, _fields(kind), _expand(kind, catalog), COUNT)
     return (*filters, *controls, IF_NONE_MATCH, PREFER)
 
 

@@ -12,8 +12,9 @@ from sqlalchemy import ARRAY, BigInteger, Integer, Select, Text, bindparam, func
 from app.domain.kernel.changes import Change
 from app.domain.kernel.claim import Claim
 from app.domain.kernel.ids import uuid7
+from app.domain.kernel.schema import Schema
 from app.repositories import events, writing
-from app.repositories.compile import Statement, visible
+from app.repositories.compile import Statement, of_tenant
 from app.repositories.events import VIEW
 from app.repositories.records import Records
 from tests.world import Place
@@ -39,10 +40,10 @@ LATER = Statement(
 async def cursor_by_sequence_alone(_: Place, patch: pytest.MonkeyPatch) -> None:
     """A number is handed out before its transaction commits: whoever commits late is passed over."""
 
-    def page() -> Select[Any]:
+    def page(_: Schema) -> Select[Any]:
         rows = (
             select(VIEW)
-            .where(visible(VIEW), VIEW.c.seq > bindparam("seq", type_=BigInteger()))
+            .where(of_tenant(VIEW), VIEW.c.seq > bindparam("seq", type_=BigInteger()))
             .where(VIEW.c.object == bindparam("objects", type_=ARRAY(Text())).any_())
             .order_by(VIEW.c.seq)
             .limit(bindparam("limit", type_=Integer()))
