@@ -35,7 +35,7 @@ _NUMBER = re.compile(r"([0-9]+)(?:\.([0-9]+))?")
 _UNSEEN = re.compile("[\u202a-\u202e\u2066-\u2069]")  # they make a text read differently than it is
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _ESCAPE = re.compile(r"\\(?:[xX]([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-3][0-7]{2})|(.))")
-_ESCAPED = {
+ESCAPED = {
     "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v",
     "\\": "\\", "?": "?", '"': '"', "'": "'", "`": "`",
 }  # fmt: skip
@@ -102,8 +102,8 @@ def text(token: Token) -> str:
 
 def _unescaped(escape: re.Match[str], offset: int) -> str:
     *codes, octal, plain = escape.groups()
-    if plain is not None and plain in _ESCAPED:
-        return _ESCAPED[plain]
+    if plain is not None and plain in ESCAPED:
+        return ESCAPED[plain]
     code = int(octal, 8) if octal else next((int(one, 16) for one in codes if one), -1)
     if 0 <= code <= 0xD7FF or 0xE000 <= code <= 0x10FFFF:
         return chr(code)

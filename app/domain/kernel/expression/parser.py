@@ -3,6 +3,7 @@
 It reads a subset of CEL's grammar: no maps, indexes, messages or chained comparisons.
 """
 
+from decimal import Decimal
 from typing import TypeVar
 
 from app.domain.kernel.expression.errors import ExpressionError
@@ -30,8 +31,8 @@ PRECEDENCE = {
     "in": COMPARISON,
     "+": 4, "-": 4, "*": 5, "/": 5, "%": 5,
 }  # fmt: skip
-_WORDS: dict[str, bool | None] = {"true": True, "false": False, "null": None}
-_TOKENS_AS_WORDS = frozenset({*_WORDS, "in"})
+WORDS: dict[str, bool | None] = {"true": True, "false": False, "null": None}
+_TOKENS_AS_WORDS = frozenset({*WORDS, "in"})
 _RESERVED = frozenset(
     {"as", "break", "const", "continue", "else", "for", "function", "if", "import", "let", "loop", "package"}
     | {"namespace", "return", "var", "void", "while"}
@@ -81,7 +82,9 @@ class _Parser:
     def _joined(self, operator: str, left: Syntax, right: Syntax) -> Syntax:
         if operator not in ("&&", "||"):
             return self._admit(Binary(operator, left, right, left.start, right.end), (left, right))
-        parts = (*_parts(operator, left), *_parts(operator, right))
+        sides = _parts(operator, left), _parts(operator, right)
+        self._nodes -= sum(len(one) > 1 for one in sides)  # a longer chain is no further node
+        parts = (*sides[0], *sides[1])
         return self._admit(Chain(operator, parts, left.start, right.end), parts)
 
     def _unary(self, depth: int) -> Syntax:
@@ -99,10 +102,9 @@ class _Parser:
         operand = self._member(depth)
         if count % 2 == 0:
             return operand
-        if operator == "-" and isinstance(operand, Literal) and operand.start == self._tokens[self._at - 1].start:
-            if isinstance(operand.value, bool) or operand.value is None or isinstance(operand.value, str):
-                raise self._refused("Only a number can be negated.", first)
-            return Literal(-operand.value, first.start, operand.end)
+        value = operand.value if isinstance(operand, Literal) and operand.end == self._end else None
+        if isinstance(value, Decimal) and operator == "-" and count == 1:
+            return Literal(-value, first.start, operand.end)
         return self._admit(Unary(operator, operand, first.start, operand.end), (operand,))
 
     def _member(self, depth: int) -> Syntax:
@@ -137,9 +139,9 @@ class _Parser:
             self._next()
             value = number(token) if token.kind == NUMBER else text(token)
             return self._admit(Literal(value, token.start, token.end), ())
-        if token.text in _WORDS:
+        if token.text in WORDS:
             self._next()
-            return self._admit(Literal(_WORDS[token.text], token.start, token.end), ())
+            return self._admit(Literal(WORDS[token.text], token.start, token.end), ())
         return self._named(depth)
 
     def _named(self, depth: int) -> Syntax:
