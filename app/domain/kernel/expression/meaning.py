@@ -51,6 +51,7 @@ from app.domain.kernel.expression.verbs import EQUALS, OPPOSITE, SYMBOLS, TESTS,
 from app.domain.kernel.expression.wording import counted, label, literal
 
 _TRUE = Constant(value=True)
+_NOT = "it is not so that "
 _FIRST = re.compile(r"^\(*[a-z]")
 _SHIFTS = {"addDays": "day", "addMonths": "month"}
 _SIMPLE = Slot | Null | Field | ExternalId | Element | Count | AsValue
@@ -91,8 +92,8 @@ class _Speaker:
             return self.clause(node)
         parts = [self.clause(one) if _is_pair(one) else self.part(one) for one in map(self.shortened, node.parts)]
         if len(parts) == 2 and not any(map(self.is_compound, node.parts)):
-            return " and ".join(parts)
-        return ", ".join((*parts[:-1], f"and {parts[-1]}"))
+            return _series(parts, "and")
+        return ", ".join((*_enclosed(parts[:-1]), f"and {parts[-1]}"))
 
     def clause(self, node: Condition, *, holds: bool = True) -> str:
         """`holds` is false for the negation of the condition."""
@@ -104,7 +105,7 @@ class _Speaker:
         if isinstance(node, Constant | IsNew):
             return _of_no_value(node, holds=holds)
         if not holds:
-            return f"it is not so that {self.part(node)}"
+            return f"{_NOT}{self.part(node)}"
         return f"{'either ' if isinstance(node, Or) else ''}{self.joined(node)}"
 
     def part(self, node: Condition) -> str:
@@ -116,21 +117,28 @@ class _Speaker:
         return holds and isinstance(inner, And | Or | Either)
 
     def joined(self, node: Condition) -> str:
-        match self.plain(node)[0]:
-            case And(parts):
+        inner, holds = self.plain(node)
+        match inner:
+            case And(parts) if holds:
                 return _series([self.part(part) for part in parts], "and")
-            case Or(parts):
-                return _series([f"({self.clause(one)})" if _says_or(one) else self.part(one) for one in parts], "or")
-            case Either(condition, then, otherwise):
+            case Or(parts) if holds:
+                return _series(
+                    [f"({self.clause(one)})" if self.says_or(one) else self.part(one) for one in parts], "or"
+                )
+            case Either(condition, then, otherwise) if holds:
                 return f"if {self.part(condition)} then {self.part(then)}, otherwise {self.part(otherwise)}"
-            case other:
-                return self.clause(other)
+            case _:
+                return self.clause(inner, holds=holds)
+
+    def says_or(self, node: Condition) -> bool:
+        return isinstance(node, OneOf) and len(self.arguments[node.values.index]) > 1
 
     def plain(self, node: Condition, *, holds: bool = True) -> tuple[Condition, bool]:
         """The condition without what negates it, and whether it is to hold."""
+        node = self.shortened(node)
         while isinstance(node, Not):
-            node, holds = node.condition, not holds
-        return self.shortened(node), holds
+            node, holds = self.shortened(node.condition), not holds
+        return node, holds
 
     def shortened(self, node: Condition) -> Condition:
         """The checker spells `isBlank` out."""
@@ -143,13 +151,19 @@ class _Speaker:
         rest = list(parts)
         while rest:
             match rest:
-                case [IsNull(value), Compare(Comparison.eq, Call("trim", (trimmed,)), Slot(index)), *_] if (
-                    value == trimmed and self.arguments[index] == ""
-                ):
+                case [IsNull(value), Compare() as trimmed, *_] if self.blank(trimmed) == value:
                     yield Test("isBlank", (value,))
                     del rest[:2]
                 case _:
                     yield rest.pop(0)
+
+    def blank(self, node: Compare) -> Value | None:
+        """What `node` says to be an empty text, but for spaces."""
+        match node:
+            case Compare(Comparison.eq, Call("trim", (value,)), Slot(index)) if self.arguments[index] == "":
+                return value
+            case _:
+                return None
 
     def said(self, node: Condition, *, holds: bool) -> _Said | None:
         if isinstance(node, Compare):
@@ -161,6 +175,8 @@ class _Speaker:
         comparison = node.comparison if holds else OPPOSITE.get(node.comparison)
         if comparison is None:
             return None
+        if (value := self.blank(node)) and not value.nullable:
+            return value, TESTS["isBlank"][not holds].format()
         return node.left, f"{verb(comparison, node.left, node.right)} {self.term(node.right)}"
 
     def tested(self, node: Test, *, holds: bool) -> _Said:
@@ -178,7 +194,7 @@ class _Speaker:
         if about := self.about(node, inside.said(inner, holds=holds), "the"):
             subject, predicate = about
             return f"{subject} of {word} of {group} {predicate}" if subject else f"{word} of {group} {predicate}"
-        return f"{word} of {group} is such that {inside.part(inner if holds else Not(inner))}"
+        return f"{word} of {group} is such that ({inside.joined(inner if holds else Not(inner))})"
 
     def around(self, node: Exists | ExistsValue | Count) -> tuple[str, "_Speaker"]:
         """What the variable runs over, and how to speak there."""
@@ -221,6 +237,8 @@ class _Speaker:
             return f"the currency of {self.owned(node.source, label(amount))}"
         noun = label(node.name)
         many = node.type is Type.number and noun.endswith("s") and not noun.endswith("ss")
+        if node.type is Type.boolean:
+            noun = f"field {noun}"
         owned = self.owned(node.source, noun)
         return f"the number of {_bare(node.source, owned)}" if many else owned
 
@@ -328,11 +346,13 @@ def _is_pair(node: Condition) -> bool:
     return isinstance(node, Or) and len(node.parts) == 2
 
 
-def _says_or(node: Condition) -> bool:
-    return isinstance(node, OneOf)
+def _enclosed(parts: Sequence[str]) -> list[str]:
+    """What follows a negation must not seem to be negated, too."""
+    return [f"({one})" if one.startswith(_NOT) else one for one in parts]
 
 
 def _series(parts: Sequence[str], conjunction: str) -> str:
+    parts = [*_enclosed(parts[:-1]), parts[-1]]
     if len(parts) < 3:
         return f" {conjunction} ".join(parts)
     return ", ".join((*parts[:-1], f"{conjunction} {parts[-1]}"))
