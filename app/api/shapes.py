@@ -4,7 +4,7 @@ import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, ForwardRef
+from typing import Any, ForwardRef, Literal
 from uuid import UUID
 
 from pydantic import MISSING, BaseModel, ConfigDict, Field, create_model
@@ -87,6 +87,26 @@ class BinPage(Shape):
     meta: dict[str, Any]
 
 
+class Hit(Shape):
+    """`record` is the whole record as its own routes show it."""
+
+    id: UUID
+    title: str | None
+    matched: Literal["word", "prefix", "infix", "similar"]
+    score: int = Field(description="Higher is better.")
+    record: dict[str, Any]
+
+
+class HitGroup(Shape):
+    object: str
+    hits: list[Hit]
+    has_more: bool
+
+
+class SearchResult(Shape):
+    data: list[HitGroup]
+
+
 class ProblemError(Shape):
     pointer: str = Field(description="JSON pointer into the body, or the name of a parameter or header.")
     code: str
@@ -163,6 +183,13 @@ def record_example(kind: AnyObject, **more: Any) -> dict[str, Any]:
 
 def page_example(items: list[Mapping[str, Any]]) -> dict[str, Any]:
     return {"data": items, "page": {"nextCursor": None, "hasMore": False}, "meta": {}}
+
+
+def search_example(kind: AnyObject) -> dict[str, Any]:
+    record = record_example(kind)
+    title = " ".join(str(record[to_camel(name)]) for name in kind.title)
+    hit = {"id": ID, "title": title, "matched": "prefix", "score": 330, "record": record}
+    return {"data": [{"object": kind.name, "hits": [hit], "hasMore": False}]}
 
 
 def event_example(kind: AnyObject) -> dict[str, Any]:

@@ -92,7 +92,10 @@ async def _needs(login: asyncpg.Connection) -> list[Need]:
     has_options = login.get_server_version().major >= MEMBERSHIP_HAS_OPTIONS
     right, options = ("SET", " with set true, inherit false") if has_options else ("MEMBER", "")
     return [
-        Need("select exists (select from pg_extension where extname = 'pg_trgm')", "create extension pg_trgm"),
+        *(
+            Need(f"select exists (select from pg_extension where extname = '{name}')", f"create extension {name}")  # noqa: S608  # our words only
+            for name in ("btree_gin", "pg_trgm")
+        ),
         *(Need(_of_role(role, "true"), f"create role {role} nologin") for role in (OWNER, APP, WORK)),
         *(
             Need(_of_role(role, f"pg_has_role(current_user, oid, '{right}')"), f"grant {role} to {me}{options}")

@@ -11,6 +11,9 @@ from sqlalchemy.schema import CreateTable
 OWNER, APP, WORK = "rapport_owner", "rapport_app", "rapport_work"
 EVERYTHING = "select, insert, update, delete"
 
+# Every search reads what is pending, and the write that fills it up has to sort it in.
+PENDING = " WITH (gin_pending_list_limit = 256)"
+
 _DIALECT = make_url("postgresql+asyncpg://").get_dialect()()
 _quoted = _DIALECT.identifier_preparer.quote
 
@@ -21,12 +24,14 @@ def tenant_table(
     references: Mapping[str, str] | None = None,
     unique: Sequence[str] = (),
     sortable: Sequence[str] = (),
+    searchable: Sequence[str] = (),
     grants: str = EVERYTHING,
 ) -> list[str]:
     """The statements that make `table`, to be run in order as rapport_owner.
 
     `references` maps a column to the table whose record it names, `unique` columns are so within a tenant, `sortable`
-    ones are what a list may be ordered by. An amount and its `<amount>_currency` are null together.
+    ones are what a list may be ordered by, `searchable` ones what quick search looks in. An amount and its
+    `<amount>_currency` are null together.
     """
     references = references or {}
     return [
@@ -35,6 +40,7 @@ def tenant_table(
         *(_unique_key(table, column) for column in unique),
         *(_index(table, column) for column in dict.fromkeys((*sortable, *references))),
         *protected(table.name, [column.name for column in table.c], grants),
+        *(search_document(table.name, [column.name for column in table.c], searchable) if searchable else ()),
     ]
 
 
@@ -63,6 +69,30 @@ def read_view(name: str, columns: Sequence[str]) -> str:
     shown = ", ".join(_quoted(column) for column in columns)
     view, table = _quoted(name + "_read"), _quoted(name)
     return f"CREATE OR REPLACE VIEW {view} AS SELECT {shown} FROM {table} WHERE tenant_id = app_tenant()"  # noqa: S608  # quoted names only
+
+
+def search_document(name: str, columns: Sequence[str], texts: Sequence[str] | None) -> list[str]:
+    """Makes `search` of a record table the document of these texts and the external ids, or none of it.
+
+    PostgreSQL writes the column, whatever statement writes the row. Words begin and end with a space in it, so that
+    trigrams find where a word begins; whole words are indexed as well, because a word has dozens of trigrams.
+    """
+    table, index, view = _quoted(name), _quoted(name + "_search_idx"), _quoted(name + "_read")
+    generated, indexes = "", []
+    if texts is not None:
+        shown = [f"coalesce({_quoted(text)}, '')" for text in texts]
+        document = " || ' ' || ".join((*shown, "jsonb_path_query_array(external_ids, '$.*')::text"))
+        generated = f" GENERATED ALWAYS AS (app_search({document})) STORED"
+        words = "array_remove(string_to_array(search, ' '), '')"
+        indexes = [f"CREATE INDEX {index} ON {table} USING gin (tenant_id, search gin_trgm_ops, ({words})){PENDING}"]
+    return [
+        f"DROP VIEW {view}",
+        f"ALTER TABLE {table} DROP COLUMN search",
+        f"ALTER TABLE {table} ADD COLUMN search text{generated}",
+        *indexes,
+        read_view(name, [*(column for column in columns if column != "search"), "search"]),
+        f"GRANT SELECT ON {view} TO {APP}",
+    ]
 
 
 def across_tenants(name: str, grants: str) -> list[str]:

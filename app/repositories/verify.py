@@ -19,6 +19,7 @@ from app.repositories.compile import compile_statement
 from app.repositories.pool import dsn
 from app.repositories.projection import as_jsonb, everything
 from app.repositories.revision import newest_revision
+from app.repositories.search import EXTERNAL_IDS, document_of
 from app.repositories.tenant_table import OWNER
 from app.repositories.verify_log import Fold
 from app.repositories.writing import row_in
@@ -27,7 +28,7 @@ EVENT, BIN, EXTERNAL_ID = (table_of(one) for one in (Event, Binned, ExternalId))
 SETTINGS = {"application_name": "rapport verify", "TimeZone": "UTC", "role": OWNER, "lock_timeout": "5s"}
 AT_MOST = 1_000
 PREFETCHED = 500
-KEPT_ELSEWHERE = frozenset({"tenant_id", "settle"})
+KEPT_ELSEWHERE = frozenset({"tenant_id", "settle", "search"})
 
 # The end of the snapshot, and not its horizon: somebody who is still writing holds only that back.
 AHEAD = """
@@ -147,7 +148,7 @@ def _rows(kind: AnyObject) -> Select[Any]:
     table, doc = kind.table, everything(kind, kind.table)
     return (
         select(table.c.tenant_id, table.c.id, table.c.settle, as_jsonb(doc).label("data"))
-        .add_columns(_untouched(kind, table).label("intact"))
+        .add_columns(and_(_untouched(kind, table), _as_searched(kind)).label("intact"))
         .select_from(table.join(doc, true()))
         .order_by(table.c.tenant_id, table.c.id)
     )
@@ -174,6 +175,12 @@ def _untouched(kind: AnyObject, source: FromClause) -> ColumnElement[bool]:
     shown = {name for one in kind.fields.values() for name in one.columns}
     unset = {one.name for one in kind.table.c} - shown - KEPT_ELSEWHERE
     return and_(true(), *(source.c[name].is_(None) for name in sorted(unset)))
+
+
+def _as_searched(kind: AnyObject) -> ColumnElement[bool]:
+    """`search` is what the declaration and the locale of this database make of the record."""
+    table, texts = kind.table, (*kind.searchable, EXTERNAL_IDS)
+    return table.c.search == document_of(kind, table, texts) if kind.searchable else table.c.search.is_(None)
 
 
 def _known(kind: AnyObject) -> Select[Any]:

@@ -109,5 +109,6 @@ async def make_table(place: Place, kind: AnyObject, catalog: Catalog) -> None:
     references = {column: catalog[one.to].table.name for column, one in kind.all_references.items()}
     sortable = sorted({*kind.sortable, *ALWAYS_SORTABLE})
     async with place.connect("rapport_owner") as owner:
-        for statement in tenant_table(kind.table, references=references, unique=kind.unique, sortable=sortable):
+        keys = {"unique": kind.unique, "sortable": sortable, "searchable": kind.searchable}
+        for statement in tenant_table(kind.table, references=references, **keys):
             await owner.execute(statement)

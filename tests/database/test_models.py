@@ -22,6 +22,10 @@ select conname::text from pg_constraint where conrelid = quote_ident($1)::regcla
 union all
 select relname from pg_class join pg_index on indexrelid = oid and indrelid = quote_ident($1)::regclass
 """
+SEARCHED = """
+select column_name::text from information_schema.column_column_usage
+ where table_name = $1 and dependent_column = 'search'
+"""
 
 
 def columns_of(table: Table) -> dict[str, tuple[str, bool]]:
@@ -37,6 +41,7 @@ def keys_of(kind: AnyObject) -> set[str]:
         *(f"{table}_{column}_idx" for column in indexed),
         *(f"{table}_{column}_fkey" for column in references),
         *(f"{table}_{column}_key" for column in kind.unique),
+        *([f"{table}_search_idx"] if kind.searchable else []),
     }
 
 
@@ -52,6 +57,15 @@ async def test_a_declared_object_has_its_keys_and_indexes(spoilt: asyncpg.Connec
     assert keys_of(kind) == {row[0] for row in await spoilt.fetch(KEYS, kind.table.name)}
 
 
+@pytest.mark.parametrize("kind", OBJECT_TYPES, ids=lambda kind: kind.name)
+async def test_a_declared_object_is_searched_in_the_texts_of_its_table(
+    spoilt: asyncpg.Connection, kind: AnyObject
+) -> None:
+    searched = {row[0] for row in await spoilt.fetch(SEARCHED, kind.table.name)}
+
+    assert searched == ({*kind.searchable, "external_ids"} if kind.searchable else set())
+
+
 async def test_the_table_of_a_new_object_obeys_every_rule(spoilt: asyncpg.Connection) -> None:
     """A sixth object is a call of the function that the migrations call, with what its declaration says."""
     like = CATALOG["account"]
@@ -61,6 +75,7 @@ async def test_the_table_of_a_new_object_obeys_every_rule(spoilt: asyncpg.Connec
         references={column: reference.to for column, reference in like.all_references.items()},
         unique=("website",),
         sortable=sorted(like.sortable | ALWAYS_SORTABLE),
+        searchable=like.searchable,
     )
     await spoilt.execute("set local role rapport_owner")
     await spoilt.execute(";".join(statements))

@@ -12,6 +12,8 @@ USER = ObjectType(
     example={"name": "Ada Lovelace", "email": "ada@example.com", "region": "Central", "role": "member"},
     filterable=frozenset({"name", "email", "manager_id", "region", "role", "status"}),
     sortable=frozenset({"name", "email"}),
+    searchable=("name", "email"),
+    title=("name",),
     references={"manager_id": Reference("user", inverse="reports", acyclic=True)},
     unique=("email",),
     written_by=Role.admin,

@@ -11,6 +11,8 @@ PRODUCT = ObjectType(
     example={"name": "GTX Basic", "family": "GTX", "listPrice": {"amount": "550.00", "currency": "USD"}},
     filterable=frozenset({"name", "family", "list_price"}),
     sortable=frozenset({"name", "list_price"}),
+    searchable=("name", "family"),
+    title=("name",),
 )
 OPPORTUNITY = ObjectType(
     name="opportunity",
@@ -38,6 +40,8 @@ OPPORTUNITY = ObjectType(
         }
     ),
     sortable=frozenset({"name", "amount", "close_date", "stage"}),
+    searchable=("name",),
+    title=("name",),
     references={
         "account_id": Reference("account", inverse="opportunities"),
         "primary_contact_id": Reference("contact", inverse="opportunities"),

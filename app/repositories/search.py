@@ -1,0 +1,225 @@
+"""Quick search: records whose document has all the words of a query, the best first.
+
+Whole words come from an index of words, beginnings and pieces of words from trigrams; a wrong letter is found by all the
+words that are one letter off. A way of matching runs only while those before it have found too little. PostgreSQL must
+not see the patterns when it plans: it would take a common one for a reason to read the table. So they are subqueries.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    FromClause,
+    Integer,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    case,
+    cast,
+    func,
+    literal_column,
+    not_,
+    select,
+    true,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSON, aggregate_order_by
+from sqlalchemy.sql.selectable import LateralFromClause
+from sqlalchemy.types import TypeEngine
+
+from app.domain.kernel.expression.tree import EVERYTHING, Condition
+from app.domain.kernel.object_type import AnyObject
+from app.domain.kernel.query import RELEVANCE
+from app.domain.kernel.schema import Schema
+from app.domain.kernel.search import CANDIDATES, FEW, MATCHED, Sought, SoughtShape
+from app.repositories.compile import CACHE, read_view, visible
+from app.repositories.condition import matching
+from app.repositories.projection import as_json, document
+from app.repositories.session import Session
+
+EXTERNAL_IDS = "external_ids"
+IN_A_BOX = 200  # candidates of each object where all are searched at once
+TEXT = Text()
+_SPACE: ColumnElement[str] = literal_column("' '")
+_NOTHING: ColumnElement[str] = literal_column("''")
+_STEP, _AT_START, _TOGETHER, _WHOLE = 100, 30, 15, 60
+
+
+def document_of(kind: AnyObject, source: FromClause, texts: Sequence[str]) -> ColumnElement[Any]:
+    """What `search` holds for a row of `source`, were these all its texts."""
+    parts: list[ColumnElement[Any]] = [
+        func.coalesce(source.c[name], _NOTHING) for name in kind.searchable if name in texts
+    ]
+    if EXTERNAL_IDS in texts:
+        parts.append(cast(func.jsonb_path_query_array(source.c.external_ids, literal_column("'$.*'")), Text()))
+    together = parts[0] if parts else _NOTHING
+    for part in parts[1:]:
+        together = together.concat(_SPACE).concat(part)
+    return func.app_search(together)
+
+
+@dataclass(frozen=True)
+class Matching:
+    """The records of one kind that match, for one viewer: at most `bound` of each way of matching."""
+
+    kind: AnyObject
+    schema: Schema
+    shape: SoughtShape
+    where: Condition
+    bound: int = CANDIDATES
+
+    def found(self) -> CTE:
+        """Rows of the read view with their relevance, whose hundreds tell the way of matching."""
+        ways = [self._way("word", ())]
+        ways.append(self._way("prefix", ways))
+        if self.shape.pieces:
+            ways.append(self._way("infix", ways))
+        if any(self.shape.forgiving):
+            ways.append(self._way("similar", ways))
+        together = union_all(*(select(one) for one in ways)).subquery(f"{self.kind.name}_ways")
+        rows = select(*(together.c[one.name] for one in self.source.c), self._relevance(together))
+        best = rows.order_by(literal_column(RELEVANCE.field).desc(), together.c.id.desc())
+        return best.limit(_number(self.bound)).cte(f"{self.kind.name}_found")
+
+    @cached_property
+    def source(self) -> FromClause:
+        return read_view(self.kind.table)
+
+    def _text(self, rows: FromClause) -> ColumnElement[Any]:
+        """The document as far as the viewer sees its fields: what is hidden must not be found either."""
+        seen = tuple(field.name for field in self.schema.fields(self.kind).values())
+        if {*self.kind.searchable, EXTERNAL_IDS} <= {*seen}:
+            return rows.c.search
+        return document_of(self.kind, rows, seen)
+
+    def _way(self, name: str, before: Sequence[CTE]) -> CTE:
+        """The index is asked for the whole document, the rows then for what the viewer sees of it.
+
+        What an earlier way has found is left out, or it would be counted twice.
+        """
+        tests = {"word": self._whole, "prefix": self._begun, "infix": self._within, "similar": self._alike}
+        text = self._text(self.source)
+        rows, judged = matching(self.where, self.source, self.schema)
+        where = [visible(self.kind, self.source, self.schema), judged, tests[name](self.source.c.search)]
+        if text is not self.source.c.search:
+            where.append(tests[name](text))
+        if before:
+            counts = [select(func.count()).select_from(one).scalar_subquery() for one in before]
+            most = FEW if name == "similar" else self.bound
+            where += [_sum(counts) < _number(most), not_(tests[[*tests][len(before) - 1]](text))]
+        found = select(*self.source.c, _number(MATCHED.index(name) + 1).label("way")).select_from(rows).where(*where)
+        return found.limit(_number(self.bound)).cte(f"{self.kind.name}_{name}")
+
+    def _whole(self, text: ColumnElement[Any]) -> ColumnElement[bool]:
+        return _words(text).contains(_hidden("words", ARRAY(Text())))
+
+    def _begun(self, text: ColumnElement[Any]) -> ColumnElement[bool]:
+        return and_(*(text.like(_hidden(f"begun{place}")) for place in range(len(self.shape.forgiving))))
+
+    def _within(self, text: ColumnElement[Any]) -> ColumnElement[bool]:
+        return and_(*(text.like(_hidden(f"within{place}")) for place in range(self.shape.pieces)))
+
+    def _alike(self, text: ColumnElement[Any]) -> ColumnElement[bool]:
+        alike = [
+            _words(text).overlap(_hidden(f"alike{place}", ARRAY(Text())))
+            if forgiving
+            else text.like(_hidden(f"begun{place}"))
+            for place, forgiving in enumerate(self.shape.forgiving)
+        ]
+        return and_(*alike)
+
+    def _relevance(self, rows: FromClause) -> ColumnElement[int]:
+        """Within a way: how many of the words are whole, and whether all stand together, best at the start."""
+        text, phrase, number = self._text(rows), _parameter("phrase"), len(self.shape.forgiving)
+        at = func.strpos(text, phrase)
+        together = case((at == _number(1), _number(_AT_START)), (at > _number(0), _number(_TOGETHER)), else_=_number(0))
+        whole = [
+            case(
+                (func.strpos(text, _parameter(f"whole{place}")) > _number(0), _number(_WHOLE // number)),
+                else_=_number(0),
+            )
+            for place in range(number)
+        ]
+        return _sum([rows.c.way * _number(_STEP), together, *whole]).label(RELEVANCE.field)
+
+
+async def hits(session: Session, kinds: Sequence[AnyObject], wanted: Sought, limit: int) -> bytes:
+    """The groups as a JSON array, by one statement."""
+    schema, shape = session.schema, wanted.shape
+    key = ("search", schema.shape, tuple(kind.name for kind in kinds), shape)
+    statement = CACHE.get(key, lambda: everywhere(kinds, shape, schema))
+    row = await session.read(statement, {**wanted.parameters(), "limit": limit})
+    return row["groups"] or b"[]" if row else b"[]"
+
+
+def everywhere(kinds: Sequence[AnyObject], shape: SoughtShape, schema: Schema) -> Select[Any]:
+    """One row: a JSON array with a group for each kind that has hits, the group with the best hit first."""
+    matchings = [Matching(kind, schema, shape, EVERYTHING.shape, IN_A_BOX) for kind in kinds]
+    rows = union_all(*(_group(one, place) for place, one in enumerate(matchings))).subquery("groups")
+    order = aggregate_order_by(rows.c.body, rows.c.best.desc(), rows.c.place)
+    return select(func.json_agg(order, type_=JSON).filter(rows.c.best.is_not(None)).label("groups"))
+
+
+def _group(matching: Matching, place: int) -> Select[Any]:
+    """The hits of one kind, and by what groups are ordered."""
+    kind, found, limit = matching.kind, matching.found(), _parameter("limit", Integer())
+    best_first = (found.c[RELEVANCE.field].desc(), found.c.id.desc())
+    rows = select(found, func.row_number().over(order_by=best_first).label("place")).subquery(f"{kind.name}_rows")
+    hit, within = _hit(matching, rows), rows.c.place <= limit
+    shown = aggregate_order_by(func.row_to_json(hit.table_valued(), type_=JSON), rows.c.place)
+    columns = (
+        literal_column(f"'{kind.name}'", Text()).label("object"),
+        func.json_agg(shown, type_=JSON).filter(within).label("hits"),
+        (func.count() > limit).label("hasMore"),
+    )
+    named = rows.join(hit, true())
+    group = select(*columns).select_from(named).where(rows.c.place <= limit + _number(1)).subquery(f"{kind.name}_group")
+    best = select(func.max(found.c[RELEVANCE.field])).scalar_subquery()
+    shown_group = func.row_to_json(group.table_valued(), type_=JSON).label("body")
+    return select(shown_group, best.label("best"), _number(place).label("place")).select_from(group)
+
+
+def _hit(matching: Matching, rows: FromClause) -> LateralFromClause:
+    """What a search box shows of a record, and the record."""
+    kind, score = matching.kind, rows.c[RELEVANCE.field]
+    fields = {field.name for field in matching.schema.fields(kind).values()}
+    title = func.concat_ws(_SPACE, *(rows.c[name] for name in kind.title if name in fields))
+    ways = {number: literal_column(f"'{name}'", Text()) for number, name in enumerate(MATCHED, start=1)}
+    doc = document(kind, rows, matching.schema)
+    columns = (
+        rows.c.id,
+        func.nullif(title, _NOTHING).label("title"),
+        case(ways, value=score // _number(_STEP)).label("matched"),
+        score.label("score"),
+        as_json(doc).label("record"),
+    )
+    return select(*columns).select_from(doc).correlate(rows).lateral("hit")
+
+
+def _words(text: ColumnElement[Any]) -> ColumnElement[Any]:
+    """As the index has it, letter by letter."""
+    return func.array_remove(func.string_to_array(text, _SPACE), _NOTHING, type_=ARRAY(Text()))
+
+
+def _parameter(name: str, kind: TypeEngine[Any] = TEXT) -> ColumnElement[Any]:
+    return bindparam(name, type_=kind, required=True)
+
+
+def _hidden(name: str, kind: TypeEngine[Any] = TEXT) -> ColumnElement[Any]:
+    return select(_parameter(name, kind)).scalar_subquery()
+
+
+def _sum(parts: Sequence[ColumnElement[int]]) -> ColumnElement[int]:
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    return total
+
+
+def _number(value: int) -> ColumnElement[int]:
+    return literal_column(str(value), Integer())
