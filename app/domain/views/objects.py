@@ -18,6 +18,8 @@ VIEW = ObjectType(
     },
     filterable=frozenset({"name", "object", "shared"}),
     sortable=frozenset({"name", "object"}),
+    searchable=("name",),
+    title=("name",),
     shared_by="shared",
     default_sort="name",
 )
