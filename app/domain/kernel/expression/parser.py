@@ -3,7 +3,6 @@
 It reads a subset of CEL's grammar: no maps, indexes, messages or chained comparisons.
 """
 
-from decimal import Decimal
 from typing import TypeVar
 
 from app.domain.kernel.expression.errors import ExpressionError
@@ -102,9 +101,8 @@ class _Parser:
         operand = self._member(depth)
         if count % 2 == 0:
             return operand
-        value = operand.value if isinstance(operand, Literal) and operand.end == self._end else None
-        if isinstance(value, Decimal) and operator == "-" and count == 1:
-            return Literal(-value, first.start, operand.end)
+        if operator == "-" and count == 1 and isinstance(operand, Literal) and self._taken.kind == NUMBER:
+            return Literal(-number(self._taken), first.start, operand.end)
         return self._admit(Unary(operator, operand, first.start, operand.end), (operand,))
 
     def _member(self, depth: int) -> Syntax:
@@ -114,7 +112,7 @@ class _Parser:
             name = self._name(after_dot=True)
             if self.token.text == "(":
                 arguments = self._enclosed("(", ")", depth)
-                called = Invocation(name, node, arguments, node.start, self._end)
+                called = Invocation(name, node, arguments, node.start, self._taken.end)
                 node = self._admit(called, (node, *arguments))
             elif isinstance(node, Path):
                 node = Path((*node.names, name), node.start, name.end)
@@ -130,11 +128,11 @@ class _Parser:
         if token.text == "(":
             self._next()
             inner = self.expression(depth + 1)
-            self._expect(")")
+            inner.start, inner.end = token.start, self._expect(")").end
             return inner
         if token.text == "[":
             items = self._enclosed("[", "]", depth)
-            return self._admit(Listed(items, token.start, self._end), items)
+            return self._admit(Listed(items, token.start, self._taken.end), items)
         if token.kind in (NUMBER, TEXT):
             self._next()
             value = number(token) if token.kind == NUMBER else text(token)
@@ -148,7 +146,7 @@ class _Parser:
         name = self._name(after_dot=False)
         if self.token.text == "(":
             arguments = self._enclosed("(", ")", depth)
-            return self._admit(Invocation(name, None, arguments, name.start, self._end), arguments)
+            return self._admit(Invocation(name, None, arguments, name.start, self._taken.end), arguments)
         return self._admit(Path((name,), name.start, name.end), ())
 
     def _name(self, *, after_dot: bool) -> Name:
@@ -169,14 +167,13 @@ class _Parser:
                 self._expect(",", closing)
             items.append(self.expression(depth + 1))
             if len(items) > MAX_LIST:
-                raise ExpressionError("listTooLong", f"List at most {MAX_LIST} values.", start, self._end)
+                raise ExpressionError("listTooLong", f"List at most {MAX_LIST} values.", start, self._taken.end)
         self._next()
         return tuple(items)
 
     @property
-    def _end(self) -> int:
-        """Where the last token that was taken ends."""
-        return self._tokens[self._at - 1].end
+    def _taken(self) -> Token:
+        return self._tokens[self._at - 1]
 
     def _next(self) -> Token:
         taken = self.token
