@@ -116,8 +116,11 @@ def is_string(one: Element) -> ColumnElement[bool]:
 
 
 def fold(text: Element) -> Element:
-    """Under the collation of the database: a column whose own is "C" would fold ASCII only."""
-    return func.lower(collate(text, "default"), type_=Text())
+    """Under the collation of the database: a column whose own is "C" would fold ASCII only.
+
+    The result goes back to "C", since two collations that are both named cannot meet in a comparison.
+    """
+    return collate(func.lower(collate(text, "default"), type_=Text()), "C")
 
 
 def quotient(dividend: Element, divisor: Element) -> Element:
