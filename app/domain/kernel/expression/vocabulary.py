@@ -80,7 +80,7 @@ OPERATORS: tuple[Operator, ...] = (
         "The difference, an earlier moment, or the time between two; empty where a side is.",
         'createdAt > now() - duration("7d")',
     ),
-    _arithmetic("*", "The product; empty where a side is.", "amount * 1.19 > 1000"),
+    _arithmetic("*", "One times the other; empty where a side is.", "amount * 1.19 > 1000"),
     _arithmetic(
         "/",
         "The quotient, rounded to 10 decimals; empty where a side is, and where the divisor is 0.",
