@@ -13,7 +13,7 @@ from pathlib import Path
 
 from app.domain.kernel.clock import utc_now
 from bench.fill import Scale, filled
-from bench.measurements import NAMES, measured
+from bench.measurements import KNOWN, NAMES, measured
 from bench.report import Line, machine, put_between_markers, table
 from bench.servers import Place, started
 
@@ -58,13 +58,13 @@ def _tell(lines: list[Line], where: str, options: argparse.Namespace) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("works", nargs="*", metavar="work", help=f"of {', '.join(NAMES)}; without any all are measured")
+    parser.add_argument("works", nargs="*", metavar="work", help=f"of {', '.join(KNOWN)}; without any all but memory")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the filled database there, and use it again")
     parser.add_argument("--rounds", type=int, default=7, help="how often limit and product take turns")
     parser.add_argument("--write", action="store_true", help="put the table into README.md")
     options = parser.parse_args()
-    if unknown := set(options.works) - set(NAMES):
-        parser.error(f"there is no {', '.join(sorted(unknown))}; known are {', '.join(NAMES)}")
+    if unknown := set(options.works) - set(KNOWN):
+        parser.error(f"there is no {', '.join(sorted(unknown))}; known are {', '.join(KNOWN)}")
     return options
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)", re.IGNORECASE)
 PATIENCE_S = 30.0
+LONGEST_S = 120.0
 
 
 @dataclass(slots=True)
@@ -76,8 +77,10 @@ def drive(port: int, batches: Sequence[Sequence[bytes]]) -> Driven:
                 selector.register(wire.socket, selectors.EVENT_READ, wire)
         while selector.get_map():
             ready = selector.select(PATIENCE_S)
-            if not ready:
-                raise TimeoutError("the server does not answer")
+            if not ready or time.perf_counter() - begun > LONGEST_S:
+                raise TimeoutError(
+                    f"answered were {len(driven.latencies_ms)} requests in {LONGEST_S:.0f} s: {driven}"[:300]
+                )
             for key, _ in ready:
                 _go_on(key.data, selector, driven)
         driven.wall_s = time.perf_counter() - begun

@@ -15,7 +15,8 @@ from bench.servers import Place
 from bench.works import LISTS, Work, bearer, read
 
 CONNECTIONS = 8
-WARM = 400
+WARM_UPS = 5
+TURN_S = 6.0
 RATE_LIMIT = "1000000000"
 
 
@@ -46,13 +47,14 @@ def product_environment(place: Place) -> dict[str, str]:
 
 
 @contextmanager
-def sides(place: Place, tenants: Sequence[Tenant]) -> Iterator[Sides]:
+def sides(place: Place, tenants: Sequence[Tenant], *, guarded: bool) -> Iterator[Sides]:
     """The product is asked what its cursors begin with: that depends on the question, and the limit repeats it."""
+    given = {"BENCH_GUARDED": "yes"} if guarded else {}
     with ExitStack() as stack:
-        product = stack.enter_context(serving("product", "bench.product:app", product_environment(place)))
+        product = stack.enter_context(serving("product", "bench.product:app", product_environment(place) | given))
         bindings = {path: _binding(product, tenants[0], path) for path in LISTS.values()}
-        callers = {bearer(one): (str(one.id), str(one.user_id)) for one in tenants[:10]}
-        environment = {
+        callers = {bearer(one): (str(one.id), str(one.user_id), list(map(str, one.owners))) for one in tenants[:10]}
+        environment = given | {
             "BENCH_ADMIN_URL": place.admin_url,
             "BENCH_CALLERS": json.dumps(callers),
             "BENCH_BINDINGS": json.dumps(bindings),
@@ -63,10 +65,10 @@ def sides(place: Place, tenants: Sequence[Tenant]) -> Iterator[Sides]:
 
 def compare(both: Sides, work: Work, rounds: int, scale: float = 1.0) -> Line:
     """Limit, product, product, limit in each round, so that what drifts falls on both alike."""
-    requests = max(CONNECTIONS, int(work.requests * scale))
     size = _sizes(both, work)
-    for server in (both.limit, both.product):
-        measure(server, work, min(WARM, requests), both.place)
+    requests = min(
+        _warmed(server, work, int(work.requests * scale), both.place) for server in (both.limit, both.product)
+    )
     ratios, limits, products = [], [], []
     for _ in range(rounds):
         order = (both.limit, both.product, both.product, both.limit)
@@ -95,6 +97,16 @@ def measure(server: Server, work: Work, requests: int, place: Place) -> Sample:
     if refused := {status for status in driven.statuses if status >= 300}:
         raise SystemExit(f"{work.name}: {server.name} answers {refused}: {driven.bodies[0][:500]!r}")
     return Sample((after - before) / asked, (database_after - database) / asked, driven)
+
+
+def _warmed(server: Server, work: Work, requests: int, place: Place) -> int:
+    """How many requests a turn can have without taking too long; by now every statement has its lasting plan."""
+    wall_s = 0.0
+    for _ in range(WARM_UPS):
+        wall_s = measure(server, work, CONNECTIONS * 10, place).driven.wall_s
+        if wall_s > TURN_S:
+            break
+    return max(CONNECTIONS, min(requests, int(CONNECTIONS * 10 * TURN_S / wall_s)))
 
 
 def _sizes(both: Sides, work: Work) -> str:

@@ -18,6 +18,7 @@ from bench import rows
 SCOPES = [f"{name}:{right}" for name in ("accounts", "contacts", "opportunities") for right in ("read", "write")]
 BULK = ("account", "contact", "opportunity", "external_id")
 USERS = 100
+SEEN = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,15 @@ class Tenant:
     @property
     def user_id(self) -> UUID:
         return an_id(rows.USER, self.number, 1)
+
+    @property
+    def owners(self) -> list[UUID]:
+        """Half of the users of a large tenant: whose records a guarded caller sees."""
+        return [an_id(rows.USER, self.number, number) for number in range(1, SEEN + 1)]
+
+    def shows(self, number: int) -> bool:
+        """Whether the contact of this number belongs to one of them."""
+        return number * 7919 % USERS < SEEN
 
     def contact(self, number: int) -> UUID:
         """From 1 on."""

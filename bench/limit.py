@@ -7,7 +7,6 @@ import json
 import os
 import time
 from base64 import urlsafe_b64encode
-from decimal import Decimal
 from hashlib import blake2b
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -16,12 +15,14 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from bench.statements import CHANGE, CREATE, LOAD, ONE, PAGES
+from bench.statements import statements
 
 CONNECTIONS = 8
+GUARDED = "BENCH_GUARDED" in os.environ
+SQL = statements(guarded=GUARDED)
 CALLERS = {
-    authorization.encode(): (UUID(tenant), UUID(user))
-    for authorization, (tenant, user) in json.loads(os.environ["BENCH_CALLERS"]).items()
+    authorization.encode(): (UUID(tenant), UUID(user), ([UUID(owner) for owner in owners],) if GUARDED else ())
+    for authorization, (tenant, user, owners) in json.loads(os.environ["BENCH_CALLERS"]).items()
 }
 BINDINGS = {path.encode(): bytes.fromhex(binding) for path, binding in json.loads(os.environ["BENCH_BINDINGS"]).items()}
 
@@ -57,6 +58,7 @@ POOL = Connections()
 class Request(NamedTuple):
     tenant: UUID
     user: UUID
+    owners: tuple[list[UUID], ...]
     scope: Any
     receive: Any
 
@@ -64,17 +66,17 @@ class Request(NamedTuple):
 async def _create(request: Request) -> tuple[int, bytes]:
     body = orjson.loads((await request.receive())["body"])
     changes = orjson.dumps({name: [None, value] for name, value in body.items()}).decode()
-    account = body.get("accountId")
     row = await POOL.row(
-        CREATE,
+        SQL.create,
         request.tenant,
         fresh(),
         request.user,
         body["firstName"],
         body["lastName"],
-        body["email"],
+        body.get("email"),
         body["phone"],
-        UUID(account) if account else None,
+        UUID(body["accountId"]),
+        UUID(body["ownerId"]),
         fresh(),
         changes,
     )
@@ -85,24 +87,24 @@ async def _update(request: Request) -> tuple[int, bytes]:
     """Reads, compares, and writes onto the version that it read, as the product must."""
     body = orjson.loads((await request.receive())["body"])
     record_id = UUID(request.scope["path"][-36:])
-    old = await POOL.row(LOAD, request.tenant, record_id)
+    old = await POOL.row(SQL.load, request.tenant, record_id, *request.owners)
     changes = orjson.dumps({"phone": [old["phone"], body["phone"]]}).decode()
-    row = await POOL.row(
-        CHANGE, request.tenant, record_id, old["version"], request.user, body["phone"], fresh(), changes
-    )
+    arguments = (old["version"], request.user, body["phone"], fresh(), changes, *request.owners)
+    row = await POOL.row(SQL.change, request.tenant, record_id, *arguments)
     return 200, row[0]
 
 
 async def _one(request: Request) -> tuple[int, bytes]:
-    return 200, (await POOL.row(ONE, request.tenant, UUID(request.scope["path"][-36:])))[0]
+    record_id = UUID(request.scope["path"][-36:])
+    return 200, (await POOL.row(SQL.one, request.tenant, record_id, *request.owners))[0]
 
 
 async def _page(request: Request) -> tuple[int, bytes]:
     query = request.scope["query_string"]
     path = request.scope["path"] + "?" + query.decode()
-    sql, argument = PAGES[request.scope["path"].rpartition("/")[2]]
+    sql, argument = SQL.pages[request.scope["path"].rpartition("/")[2]]
     value: Any = unquote(query.partition(b"=")[2].partition(b"&")[0].decode())
-    row = await POOL.row(sql, request.tenant, Decimal(value) if argument is Decimal else value)
+    row = await POOL.row(sql, request.tenant, argument(value), *request.owners)
     cursor = b"null"
     if row[2]:
         binding = BINDINGS[path.encode()]
@@ -119,9 +121,9 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
     if scope["type"] == "lifespan":
         await _live(receive, send)
         return
-    tenant, user = next(CALLERS[value] for name, value in scope["headers"] if name == b"authorization")
+    caller = next(CALLERS[value] for name, value in scope["headers"] if name == b"authorization")
     handler = HANDLERS.get(scope["method"]) or (_page if scope["query_string"] else _one)
-    status, body = await handler(Request(tenant, user, scope, receive))
+    status, body = await handler(Request(*caller, scope, receive))
     headers = [(b"content-length", b"%d" % len(body)), (b"content-type", b"application/json")]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -45,11 +45,11 @@ class Server:
 
 
 @contextmanager
-def serving(name: str, application: str, environment: Mapping[str, str]) -> Iterator[Server]:
+def serving(name: str, application: str, environment: Mapping[str, str], *options: str) -> Iterator[Server]:
     """One uvicorn worker, set up like the product's own (`app/local/serving.py`), for the limit as for the product."""
     with tempfile.TemporaryDirectory(prefix="rapport-bench-") as metrics:
         port = _free_port()
-        command = [sys.executable, "-m", "uvicorn", application, "--port", str(port), *UVICORN, *QUIET]
+        command = [sys.executable, "-m", "uvicorn", application, "--port", str(port), *UVICORN, *QUIET, *options]
         own = {"PROMETHEUS_MULTIPROC_DIR": metrics, "OMP_NUM_THREADS": "1"}
         server = Server(name, port, subprocess.Popen(command, env={**os.environ, **own, **environment}))
         try:

@@ -1,66 +1,121 @@
-"""The SQL of the limit, as somebody writes it who knows what is asked."""
+"""The SQL of the limit, as somebody writes it who knows what is asked.
 
+Guarded, it shows and changes what the stand-ins of `product.py` allow: the records of some owners, without some fields.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 
-_RECORD = """id, version, owner_id as "ownerId", created_at as "createdAt", created_by as "createdBy",
-  modified_at as "modifiedAt", modified_by as "modifiedBy", external_ids as "externalIds", custom"""
-_CONTACT = (
-    f"""{_RECORD}, first_name as "firstName", last_name as "lastName", email, phone, account_id as "accountId" """
-)
-_OPPORTUNITY = f"""{_RECORD}, name, account_id as "accountId", primary_contact_id as "primaryContactId",
-  product_id as "productId", stage,
-  case when amount is null then null else row(amount::text, amount_currency)::app_money end as amount,
-  close_date as "closeDate", engage_date as "engageDate", probability"""
+HIDDEN = ("created_by", "modified_by")
+HIDDEN_OF_CONTACTS, HIDDEN_OF_OPPORTUNITIES = (*HIDDEN, "email"), (*HIDDEN, "probability")
 
-ONE = f"select row_to_json(d) from (select {_CONTACT} from contact where tenant_id = $1 and id = $2) d"
+_RECORD = {
+    "id": "id",
+    "version": "version",
+    "owner_id": 'owner_id as "ownerId"',
+    "created_at": 'created_at as "createdAt"',
+    "created_by": 'created_by as "createdBy"',
+    "modified_at": 'modified_at as "modifiedAt"',
+    "modified_by": 'modified_by as "modifiedBy"',
+    "external_ids": 'external_ids as "externalIds"',
+    "custom": "custom",
+}
+_CONTACT = {
+    **_RECORD,
+    "first_name": 'first_name as "firstName"',
+    "last_name": 'last_name as "lastName"',
+    "email": "email",
+    "phone": "phone",
+    "account_id": 'account_id as "accountId"',
+}
+_OPPORTUNITY = {
+    **_RECORD,
+    "name": "name",
+    "account_id": 'account_id as "accountId"',
+    "primary_contact_id": 'primary_contact_id as "primaryContactId"',
+    "product_id": 'product_id as "productId"',
+    "stage": "stage",
+    "amount": "case when amount is null then null else row(amount::text, amount_currency)::app_money end as amount",
+    "close_date": 'close_date as "closeDate"',
+    "engage_date": 'engage_date as "engageDate"',
+    "probability": "probability",
+}
 
-LOAD = """select id, version, owner_id, created_at, created_by, modified_at, modified_by, external_ids, custom,
-  first_name, last_name, email, phone, account_id from contact where tenant_id = $1 and id = $2"""
+_ONE = "select row_to_json(d) from (select {columns} from contact where tenant_id = $1 and id = $2{seen}) d"
+
+_LOAD = f"select {', '.join(_CONTACT)} from contact where tenant_id = $1 and id = $2{{seen}}"
 
 _PAGE = """select json_agg(d) filter (where place <= 50),
     json_agg(json_build_array(r.{key}, r.id)) filter (where place = 50), count(*) > 50
   from (select *, row_number() over () as place from (
-      select * from {table} where tenant_id = $1 and {where} order by {order} limit 51) page) r,
+      select * from {table} where tenant_id = $1 and {where}{seen} order by {order} limit 51) page) r,
     lateral (select {columns}) d"""
 
-# What a list filters by is the first parameter of its query string, and of this type.
-PAGES: dict[str, tuple[str, type]] = {
-    "contacts": (
-        _PAGE.format(
-            table="contact",
-            columns=_CONTACT,
-            key="last_name",
-            where='last_name collate "C" >= $2',
-            order='last_name collate "C", id',
-        ),
-        str,
-    ),
-    "opportunities": (
-        _PAGE.format(
-            table="opportunity",
-            columns=_OPPORTUNITY,
-            key="amount",
-            where="amount > $2",
-            order="amount desc, id desc",
-        ),
-        Decimal,
-    ),
-}
-
-_EVENT = """ev as (insert into event (tenant_id, id, settle, at, object, record_id, version, type, actor_id, origin,
+_EVENT = f"""ev as (insert into event (tenant_id, id, settle, at, object, record_id, version, type, actor_id, origin,
     changes, data)
-  select $1, {id}, rec.settle, rec.modified_at, 'contact', rec.id, rec.version, {type}, {actor}, 'api', {changes}, to_jsonb(d)
-    from rec, lateral (select {columns}) d)"""
+  select $1, {{id}}, rec.settle, rec.modified_at, 'contact', rec.id, rec.version, {{type}}, {{actor}}, 'api', {{changes}},
+    to_jsonb(d)
+    from rec, lateral (select {", ".join(_CONTACT.values())}) d)"""
 
-CREATE = f"""with rec as (insert into contact (tenant_id, id, version, settle, created_at, created_by, modified_at,
-    modified_by, external_ids, custom, first_name, last_name, email, phone, account_id)
-  values ($1, $2, 1, pg_current_xact_id()::text::bigint, now(), $3, now(), $3, '{{}}', '{{}}', $4, $5, $6, $7, $8)
+_CREATE = f"""with rec as (insert into contact (tenant_id, id, version, settle, created_at, created_by, modified_at,
+    modified_by, external_ids, custom, first_name, last_name, email, phone, account_id, owner_id)
+  values ($1, $2, 1, pg_current_xact_id()::text::bigint, now(), $3, now(), $3, '{{{{}}}}', '{{{{}}}}', $4, $5, $6, $7, $8, $9)
   returning *),
-  {_EVENT.format(id="$9", type="'contact.created'", actor="$3", changes="$10", columns=_CONTACT)}
-  select row_to_json(d) from rec, lateral (select {_CONTACT}) d"""
+  {_EVENT.format(id="$10", type="'contact.created'", actor="$3", changes="$11")}
+  select row_to_json(d) from rec, lateral (select {{columns}}) d"""
 
-CHANGE = f"""with rec as (update contact set phone = $5, version = version + 1,
+_CHANGE = f"""with rec as (update contact set phone = $5, version = version + 1,
     settle = greatest(settle, pg_current_xact_id()::text::bigint), modified_at = now(), modified_by = $4
-  where tenant_id = $1 and id = $2 and version = $3 returning *),
-  {_EVENT.format(id="$6", type="'contact.updated'", actor="$4", changes="$7", columns=_CONTACT)}
-  select row_to_json(d) from rec, lateral (select {_CONTACT}) d"""
+  where tenant_id = $1 and id = $2 and version = $3{{seen}} returning *),
+  {_EVENT.format(id="$6", type="'contact.updated'", actor="$4", changes="$7")}
+  select row_to_json(d) from rec, lateral (select {{columns}}) d"""
+
+
+@dataclass(frozen=True, slots=True)
+class Statements:
+    """Guarded, the last parameter of all but `create` are the owners. `pages` are by the last segment of the path,
+    with the type of what the list filters by."""
+
+    one: str
+    load: str
+    create: str
+    change: str
+    pages: Mapping[str, tuple[str, type]]
+
+
+def statements(*, guarded: bool) -> Statements:
+    contact = _shown(_CONTACT, HIDDEN_OF_CONTACTS if guarded else ())
+    opportunity = _shown(_OPPORTUNITY, HIDDEN_OF_OPPORTUNITIES if guarded else ())
+
+    def seen(last: int) -> str:
+        """A test and no key: by the index of the owners a generic plan would fetch all of theirs, and sort them."""
+        return f" and (owner_id = any(${last})) is true" if guarded else ""
+
+    contacts = _PAGE.format(
+        table="contact",
+        columns=contact,
+        key="last_name",
+        where='last_name collate "C" >= $2',
+        seen=seen(3),
+        order='last_name collate "C", id',
+    )
+    opportunities = _PAGE.format(
+        table="opportunity",
+        columns=opportunity,
+        key="amount",
+        where="amount > $2",
+        seen=seen(3),
+        order="amount desc, id desc",
+    )
+    return Statements(
+        one=_ONE.format(columns=contact, seen=seen(3)),
+        load=_LOAD.format(seen=seen(3)),
+        create=_CREATE.format(columns=contact),
+        change=_CHANGE.format(columns=contact, seen=seen(8)),
+        pages={"contacts": (contacts, str), "opportunities": (opportunities, Decimal)},
+    )
+
+
+def _shown(columns: Mapping[str, str], hidden: tuple[str, ...]) -> str:
+    return ", ".join(shown for name, shown in columns.items() if name not in hidden)

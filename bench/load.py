@@ -1,0 +1,176 @@
+"""What one caller can do to the others, and to the memory of a worker."""
+
+import asyncio
+import random
+from collections.abc import Iterator
+from itertools import count, islice
+from statistics import median
+from threading import Event, Thread
+
+import asyncpg
+
+from bench.client import Driven, drive
+from bench.compare import CONNECTIONS, product_environment
+from bench.fill import Data, Tenant
+from bench.processes import Server, children, rss_mb, serving
+from bench.report import Line
+from bench.servers import Place
+from bench.works import PREFIX, Asking, read, request
+
+NOISY, PER_MINUTE, TIMES = 64, 6_000, 10
+VICTIM_REQUESTS, ROUNDS = 1_500, 5
+SHORT, LONG = 50_000, 1_000_000
+SHAPES = (1_000, 2_000, 4_000)
+SLICE = 10_000
+_FIELDS = ("firstName", "lastName", "email", "phone", "createdAt", "modifiedAt", "version")
+_SORTS = ("lastName", "-lastName", "email", "-email", "createdAt", "-createdAt")
+_VALUES = {"createdAt": "2024-01-01T00:00:00Z", "modifiedAt": "2024-01-01T00:00:00Z", "version": "1"}
+
+
+def neighbour(place: Place, data: Data) -> Iterator[Line]:
+    """Alone and beside a tenant that asks ten times as much as it may on 64 connections, in turns."""
+    asyncio.run(_limit_key(place, data.tenants[1]))
+    by, victim, noisy = Asking(data.tenants, guarded=False), data.tenants[0], data.tenants[1]
+    alone, beside = [], []
+    with serving("product", "bench.product:app", product_environment(place)) as product:
+        _ask_as_victim(product, by, victim)
+        for _ in range(ROUNDS):
+            alone.append(_ask_as_victim(product, by, victim))
+            with _Noise(product, by, noisy):
+                beside.append(_ask_as_victim(product, by, victim))
+    asyncio.run(_limit_key(place, data.tenants[1], None))
+    ratios = [loud / quiet for loud, quiet in zip(beside, alone, strict=True)]
+    yield Line(
+        work="p95 beside a noisy tenant",
+        limit=f"{median(alone):.1f} ms",
+        product=f"{median(beside):.1f} ms",
+        values=ratios,
+        target=2.0,
+    )
+
+
+def memory(place: Place, data: Data) -> Iterator[Line]:
+    """After the million requests of the promise: gets, lists, creations and mistakes."""
+    yield _after_requests(place, data, LONG)
+
+
+def memory_in_short(place: Place, data: Data) -> Iterator[Line]:
+    yield _after_requests(place, data, SHORT)
+
+
+def shapes(place: Place, data: Data) -> Iterator[Line]:
+    """Clients choose the shapes of filters: each may cost a statement here, and a prepared one in PostgreSQL."""
+    largest = data.tenants[-1]
+    grown, backends, made = [], [], 0
+    asked = _distinct(largest)
+    with serving("product", "bench.product:app", product_environment(place)) as product:
+        drive(product.port, _batches(list(islice(asked, 200))))
+        for number in SHAPES:
+            _checked(drive(product.port, _batches(list(islice(asked, number - made)))))
+            made = number
+            grown.append(rss_mb(product.pid))
+            backends.append(max(map(rss_mb, children(place.postmaster)), default=0.0) if place.postmaster else 0.0)
+    yield Line(
+        work="4,000 filter shapes against 2,000",
+        limit=", ".join(f"{one:.0f}" for one in grown[:2]) + " MB",
+        product=f"{grown[2]:.0f} MB",
+        values=[grown[2] / grown[1]],
+        target=1.1,
+        database=", ".join(f"{one:.0f}" for one in backends) + " MB",
+    )
+
+
+class _Noise:
+    """A caller that keeps all its connections busy until it is told to stop, at ten times its limit or what it can."""
+
+    def __init__(self, product: Server, by: Asking, noisy: Tenant) -> None:
+        self._stop = Event()
+        paced = PER_MINUTE * TIMES // 60 // NOISY
+        requests = [[by.get(noisy) for _ in range(paced)] for _ in range(NOISY)]
+        self._thread = Thread(target=self._run, args=(product.port, requests))
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self, port: int, second: list[list[bytes]]) -> None:
+        """Sixty-four connections that ask their share of a second's requests at once, every second."""
+        while not self._stop.is_set():
+            wall_s = drive(port, second).wall_s
+            self._stop.wait(max(0.0, 1.0 - wall_s))
+
+
+def _ask_as_victim(product: Server, by: Asking, victim: Tenant) -> float:
+    """The 95th percentile in ms."""
+    driven = drive(product.port, [[by.get(victim) for _ in range(VICTIM_REQUESTS // 4)] for _ in range(4)])
+    return _checked(driven).percentile_ms(0.95)
+
+
+def _after_requests(place: Place, data: Data, number: int) -> Line:
+    by = Asking(data.tenants, guarded=False)
+    small = data.tenants[-1]
+    sizes = []
+    with serving("product", "bench.product:app", product_environment(place)) as product:
+        for _ in range(0, number, SLICE):
+            drive(product.port, _batches([_mixed(by, small, place_) for place_ in range(SLICE)]))
+            sizes.append(rss_mb(product.pid))
+    growth = (sizes[-1] - sizes[len(sizes) // 2]) / (len(sizes) - 1 - len(sizes) // 2) * 100 if len(sizes) > 2 else 0.0
+    return Line(
+        work=f"worker after {number:,} requests",
+        limit=f"{sizes[0]:.0f} MB after {SLICE:,}",
+        product=f"{sizes[-1]:.0f} MB",
+        values=[sizes[-1]],
+        target=150.0,
+        unit="MB",
+        wall=f"{growth:+.1f} MB per million in the second half",
+    )
+
+
+def _mixed(by: Asking, tenant: Tenant, place: int) -> bytes:
+    match place % 10:
+        case 0:
+            return read(tenant, f"{PREFIX}/contacts?sort=lastName&limit=20")
+        case 1:
+            return by.create(tenant)
+        case 2:
+            return request("POST", f"{PREFIX}/contacts", tenant, '{"lastName": 1}')
+        case 3:
+            return read(tenant, f"{PREFIX}/contacts?unknown{place}=1")
+        case _:
+            return by.get(tenant)
+
+
+def _distinct(tenant: Tenant) -> Iterator[bytes]:
+    """Lists whose conditions, order or number of conditions no other has."""
+    drawn, seen = random.Random(5), set()
+    for _ in count():
+        conditions = sorted(
+            f"{drawn.choice(_FIELDS)}[{drawn.choice(('gt', 'gte', 'lt', 'lte', 'ne'))}]" for _ in range(3)
+        )
+        sort = drawn.choice(_SORTS)
+        shape = (*conditions, sort)
+        if shape not in seen:
+            seen.add(shape)
+            query = "&".join(f"{one}={_VALUES.get(one.partition('[')[0], 'M')}" for one in conditions)
+            yield read(tenant, f"{PREFIX}/contacts?{query}&sort={sort}&limit=5")
+
+
+def _batches(requests: list[bytes]) -> list[list[bytes]]:
+    return [requests[place::CONNECTIONS] for place in range(CONNECTIONS)]
+
+
+def _checked(driven: Driven) -> Driven:
+    if any(status >= 300 for status in driven.statuses):
+        raise SystemExit(f"the product answers {driven.statuses}: {driven.bodies[0][:300]!r}")
+    return driven
+
+
+async def _limit_key(place: Place, tenant: Tenant, limit: int | None = PER_MINUTE) -> None:
+    connection = await asyncpg.connect(place.admin_url)
+    try:
+        await connection.execute("update api_key set rate_limit_per_minute = $2 where tenant_id = $1", tenant.id, limit)
+    finally:
+        await connection.close()
