@@ -1,5 +1,6 @@
 """Whatever is written, it is refused or admitted at once, and only ever by an ExpressionError."""
 
+from collections.abc import Iterable
 from random import Random
 from time import thread_time
 
@@ -59,18 +60,23 @@ def test_a_bomb_is_refused(text: str) -> None:
 
 
 def test_a_bomb_is_refused_at_once() -> None:
-    slow = {name: spent for name, text in BOMBS.items() if (spent := min(_seconds(text) for _ in range(3))) > 0.05}
-    assert not slow
+    assert not _slow(BOMBS.values())
 
 
 def test_generated_bombs_do_nothing_else_than_being_refused() -> None:
-    assert max(map(_seconds, generated(Random(28), 2_000))) < 0.5
+    """Or they are accepted: some are long and harmless."""
+    assert not _slow(generated(Random(28), 2_000))
+
+
+def _slow(texts: Iterable[str]) -> list[str]:
+    """What takes longer than 50 ms of the processor, even when it is tried again."""
+    return [text for text in texts if _seconds(text) > 0.05 and min(_seconds(text) for _ in range(3)) > 0.05]
 
 
 @pytest.mark.parametrize("text", _LARGEST.values(), ids=list(_LARGEST))
 def test_the_largest_that_is_accepted_is_read_at_once(text: str) -> None:
     assert _checked(text).shape
-    assert min(_seconds(text) for _ in range(3)) < 0.05
+    assert not _slow([text])
 
 
 @pytest.mark.parametrize(
