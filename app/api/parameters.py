@@ -11,6 +11,7 @@ from app.domain.kernel.expression.shorthand import MAX_CONDITIONS, MAX_LIST
 from app.domain.kernel.object_type import AnyObject, FieldType, ValueType
 from app.domain.kernel.query import TO_MANY
 from app.domain.kernel.schemas import MAX_TEXT, NO_NUL
+from app.domain.kernel.search import CANDIDATES, MAX_QUERY
 
 _TAG = '"[0-9]{1,18}(-[0-9a-f]{1,20})?"'
 IF_MATCH = Parameter(
@@ -55,6 +56,13 @@ FILTER = Parameter(
     '`modifiedAt > now() - duration("7d") && owner.region in ["North", "East"]`. It narrows what the other conditions leave.',
     {"type": "string", "minLength": 1, "maxLength": MAX_LENGTH, "examples": ["version > 1 && has(owner)"]},
 )
+Q = Parameter(
+    "q",
+    "Words that must all occur in a record's names, emails, phone numbers or external ids: whole, as a beginning, inside a "
+    f"word, or one letter off in a word of five or more. The best {CANDIDATES:,} records are listed, in the order of "
+    "relevance unless `sort` says another.",
+    {"type": "string", "minLength": 1, "maxLength": MAX_QUERY, "pattern": NO_NUL, "examples": ["ada lov"]},
+)
 AS_OF = Parameter(
     "asOf", "The record as it was at this time; not together with `expand`.", {"type": "string", "format": "date-time"}
 )
@@ -88,7 +96,7 @@ _WRITTEN = {"type": "string", "pattern": "^(0|-?[1-9][0-9]{0,8})$"}
 _BOOLEAN = {"type": "string", "enum": ["true", "false"]}
 _CURRENCY = {"$ref": "#/components/schemas/Currency"}
 _EQUAL, _ORDER, _PARTS = ("eq", "ne"), ("lt", "lte", "gt", "gte"), ("icontains", "startsWith")
-_MEMBERS = {"filter", "sort", "cursor", "fields", "expand", "count"}
+_MEMBERS = {"q", "filter", "sort", "cursor", "fields", "expand", "count"}
 
 
 def one_record(kind: AnyObject, catalog: Catalog) -> Sequence[Parameter]:
@@ -99,7 +107,8 @@ def many_records(kind: AnyObject, catalog: Catalog) -> Sequence[Parameter]:
     filters = [
         Parameter(name, f"Only records whose {name} equals this.", schema) for name, schema in _filters(kind).items()
     ]
-    controls = (FILTER, _sort(kind), LIMIT, CURSOR, _fields(kind), _expand(kind, catalog), COUNT)
+    searches = (Q,) if kind.searchable else ()
+    controls = (*searches, FILTER, _sort(kind), LIMIT, CURSOR, _fields(kind), _expand(kind, catalog), COUNT)
     return (*filters, *controls, IF_NONE_MATCH, PREFER)
 
 

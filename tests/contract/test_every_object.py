@@ -22,6 +22,7 @@ from tests.contract import (
     test_record,
     test_references,
     test_retries,
+    test_searching,
     test_sharing,
 )
 from tests.contract.sample import CATALOG, KINDS, Target
@@ -40,6 +41,7 @@ MODULES = (
     test_log,
     test_retries,
     test_merge,
+    test_searching,
     test_sharing,
 )
 
@@ -92,6 +94,11 @@ MEMBERS: dict[str, Tests] = {
         test_record.test_of_many_at_once_one_gets_the_unique_value,
         test_bin.test_a_record_does_not_come_back_into_a_taken_unique_value,
     ),
+    "searchable": (
+        test_searching.test_a_record_is_found_by_each_of_its_texts_as_long_as_it_is_there,
+        test_searching.test_a_record_is_found_by_its_external_ids,
+    ),
+    "title": (test_searching.test_a_hit_is_named_by_its_title,),
     "written_by": (test_record.test_who_may_write_is_as_declared,),
     "shared_by": (
         test_sharing.test_a_record_belongs_to_who_creates_it,
@@ -170,8 +177,8 @@ def test_every_route_of_an_object_is_tested() -> None:
 
 
 def test_a_new_member_or_route_without_a_test_is_noticed() -> None:
-    wider = make_dataclass("Wider", ["searchable"], bases=())
-    assert uncovered([*MEMBERS, *(one.name for one in fields(wider))], MEMBERS) == ["searchable"]
+    wider = make_dataclass("Wider", ["printable"], bases=())
+    assert uncovered([*MEMBERS, *(one.name for one in fields(wider))], MEMBERS) == ["printable"]
     assert uncovered([*ROUTES, "POST /{id}/clone"], ROUTES) == ["POST /{id}/clone"]
     assert uncovered(MEMBERS, MEMBERS | {"name": ()}) == ["name"]
 

@@ -95,6 +95,8 @@ WARRANTY = ObjectType(
         "approver_id": Reference("user", inverse="approved"),
     },
     unique=("code", "serial"),
+    searchable=("code", "serial", "title"),
+    title=("title", "code"),
     shared_by="published",
     default_sort="code",
 )
