@@ -5,10 +5,10 @@ words that are one letter off. A way of matching runs only while those before it
 not see the patterns when it plans: it would take a common one for a reason to read the table. So they are subqueries.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import (
     CTE,
@@ -23,7 +23,6 @@ from sqlalchemy import (
     cast,
     func,
     literal_column,
-    not_,
     select,
     true,
     union_all,
@@ -43,7 +42,7 @@ from app.repositories.projection import as_json, document
 from app.repositories.session import Session
 
 EXTERNAL_IDS = "external_ids"
-IN_A_BOX = 200  # candidates of each object where all are searched at once
+Test: TypeAlias = Callable[[ColumnElement[Any]], ColumnElement[bool]]
 TEXT = Text()
 _SPACE: ColumnElement[str] = literal_column("' '")
 _NOTHING: ColumnElement[str] = literal_column("''")
@@ -75,16 +74,29 @@ class Matching:
 
     def found(self) -> CTE:
         """Rows of the read view with their relevance, whose hundreds tell the way of matching."""
-        ways = [self._way("word", ())]
-        ways.append(self._way("prefix", ways))
-        if self.shape.pieces:
-            ways.append(self._way("infix", ways))
+        ways = [self._way("word", self._whole)]
+        for name, test in self._partial():
+            ways.append(self._way(name, test, ways, self._is_wanted(name, ways)))
         if any(self.shape.forgiving):
-            ways.append(self._way("similar", ways))
+            ways.append(self._way("similar", self._alike, ways, _together(ways) < _number(FEW)))
         together = union_all(*(select(one) for one in ways)).subquery(f"{self.kind.name}_ways")
         rows = select(*(together.c[one.name] for one in self.source.c), self._relevance(together))
         best = rows.order_by(literal_column(RELEVANCE.field).desc(), together.c.id.desc())
         return best.limit(_number(self.bound)).cte(f"{self.kind.name}_found")
+
+    def _partial(self) -> Sequence[tuple[str, Test]]:
+        """What is found within words has the beginnings among it, so that one scan does, unless it finds too many."""
+        begun, within = ("prefix", self._begun), ("infix", self._within)
+        if not self.shape.pieces:
+            return (begun,)
+        return (begun, within) if self.shape.from_beginning else (within, begun)
+
+    def _is_wanted(self, name: str, before: Sequence[CTE]) -> ColumnElement[bool]:
+        """Beginnings are sought after pieces where those were so many that some may have been missed."""
+        is_second_look = name == "prefix" and len(before) > 1
+        return (
+            _together(before[-1:]) >= _number(self.bound) if is_second_look else _together(before) < _number(self.bound)
+        )
 
     @cached_property
     def source(self) -> FromClause:
@@ -97,22 +109,19 @@ class Matching:
             return rows.c.search
         return document_of(self.kind, rows, seen)
 
-    def _way(self, name: str, before: Sequence[CTE]) -> CTE:
-        """The index is asked for the whole document, the rows then for what the viewer sees of it.
-
-        What an earlier way has found is left out, or it would be counted twice.
-        """
-        tests = {"word": self._whole, "prefix": self._begun, "infix": self._within, "similar": self._alike}
+    def _way(self, name: str, test: Test, before: Sequence[CTE] = (), wanted: ColumnElement[bool] | None = None) -> CTE:
+        """The index is asked for the whole document, the rows then for what the viewer sees of it."""
         text = self._text(self.source)
         rows, judged = matching(self.where, self.source, self.schema)
-        where = [visible(self.kind, self.source, self.schema), judged, tests[name](self.source.c.search)]
+        where = [visible(self.kind, self.source, self.schema), judged, test(self.source.c.search)]
         if text is not self.source.c.search:
-            where.append(tests[name](text))
-        if before:
-            counts = [select(func.count()).select_from(one).scalar_subquery() for one in before]
-            most = FEW if name == "similar" else self.bound
-            where += [_sum(counts) < _number(most), not_(tests[[*tests][len(before) - 1]](text))]
-        found = select(*self.source.c, _number(MATCHED.index(name) + 1).label("way")).select_from(rows).where(*where)
+            where.append(test(text))
+        where += [self.source.c.id.not_in(select(one.c.id)) for one in before]
+        where += [] if wanted is None else [wanted]
+        way = _number(MATCHED.index(name) + 1)
+        if name == "infix" and not self.shape.from_beginning:
+            way = case((self._begun(text), _number(MATCHED.index("prefix") + 1)), else_=way)
+        found = select(*self.source.c, way.label("way")).select_from(rows).where(*where)
         return found.limit(_number(self.bound)).cte(f"{self.kind.name}_{name}")
 
     def _whole(self, text: ColumnElement[Any]) -> ColumnElement[bool]:
@@ -159,7 +168,7 @@ async def hits(session: Session, kinds: Sequence[AnyObject], wanted: Sought, lim
 
 def everywhere(kinds: Sequence[AnyObject], shape: SoughtShape, schema: Schema) -> Select[Any]:
     """One row: a JSON array with a group for each kind that has hits, the group with the best hit first."""
-    matchings = [Matching(kind, schema, shape, EVERYTHING.shape, IN_A_BOX) for kind in kinds]
+    matchings = [Matching(kind, schema, shape, EVERYTHING.shape) for kind in kinds]
     rows = union_all(*(_group(one, place) for place, one in enumerate(matchings))).subquery("groups")
     order = aggregate_order_by(rows.c.body, rows.c.best.desc(), rows.c.place)
     return select(func.json_agg(order, type_=JSON).filter(rows.c.best.is_not(None)).label("groups"))
@@ -212,6 +221,10 @@ def _parameter(name: str, kind: TypeEngine[Any] = TEXT) -> ColumnElement[Any]:
 
 def _hidden(name: str, kind: TypeEngine[Any] = TEXT) -> ColumnElement[Any]:
     return select(_parameter(name, kind)).scalar_subquery()
+
+
+def _together(ways: Sequence[CTE]) -> ColumnElement[int]:
+    return _sum([select(func.count()).select_from(one).scalar_subquery() for one in ways])
 
 
 def _sum(parts: Sequence[ColumnElement[int]]) -> ColumnElement[int]:

@@ -41,11 +41,15 @@ _SHORTEST_NUMBER = 5
 
 @dataclass(frozen=True, slots=True)
 class SoughtShape:
-    """What makes one search statement differ from another: for each word whether a wrong letter in it is forgiven,
-    and the number of pieces that are looked for within words."""
+    """What makes one search statement differ from another.
+
+    `forgiving` says for each word whether a wrong letter in it is forgiven, `pieces` how many are looked for within
+    words, and `from_beginning` that those are so common, or so different, that beginnings are looked for before.
+    """
 
     forgiving: tuple[bool, ...]
     pieces: int
+    from_beginning: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +62,9 @@ class Sought:
     @property
     def shape(self) -> SoughtShape:
         forgiving = [_is_forgiving(word) for word in self.words]
-        return SoughtShape(
-            tuple(one and sum(forgiving[:place]) < MAX_ALIKE for place, one in enumerate(forgiving)), len(self.pieces)
-        )
+        few = tuple(one and sum(forgiving[:place]) < MAX_ALIKE for place, one in enumerate(forgiving))
+        is_common = max(map(len, self.words)) <= _SHORTEST_WITHIN
+        return SoughtShape(few, len(self.pieces), from_beginning=is_common or "".join(self.words).isdigit())
 
     def parameters(self) -> dict[str, Any]:
         return {
