@@ -95,10 +95,11 @@ def run(name: str, product: Product, folder: Path, config: pytest.Config) -> lis
 
 
 @pytest.mark.own_server
-def test_the_examples_of_the_api_give_the_answers_they_show(
-    fresh: Product, tmp_path: Path, pytestconfig: pytest.Config
+@pytest.mark.parametrize("page", ["docs/api.md", "docs/expressions.md"])
+def test_the_examples_of_a_page_give_the_answers_they_show(
+    page: str, fresh: Product, tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:
-    assert not run("docs/api.md", fresh, tmp_path, pytestconfig)
+    assert not run(page, fresh, tmp_path, pytestconfig)
 
 
 @pytest.mark.own_server
