@@ -14,6 +14,8 @@ from pathlib import Path
 from app.domain.kernel.clock import utc_now
 from bench.fill import Scale, filled
 from bench.measurements import KNOWN, NAMES, measured
+from bench.peers import peers_measured
+from bench.plans import save_plans
 from bench.report import Line, machine, put_between_markers, table
 from bench.servers import Place, started
 
@@ -24,10 +26,15 @@ RESULTS, PLANS, README = HERE / "results.md", HERE / "plans", HERE.parent / "REA
 def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is stopped
     options = _options()
+    if options.peers:
+        _say(table(list(peers_measured(options.peers))))
+        return
     with _folder(options.keep) as folder, _running(folder) as place:
         begun = time.monotonic()
         data = asyncio.run(filled(place.admin_url, place.url, folder, Scale()))
         _say(f"The data are ready after {time.monotonic() - begun:.0f} s.")
+        if not options.works:
+            save_plans(place, data, PLANS)
         lines = []
         for line in measured(place, data, options.works or NAMES, options.rounds):
             lines.append(line)
@@ -60,6 +67,9 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("works", nargs="*", metavar="work", help=f"of {', '.join(KNOWN)}; without any all but memory")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the filled database there, and use it again")
+    parser.add_argument(
+        "--peers", type=Path, metavar="FILE", help="measure the servers that FILE names, and nothing else"
+    )
     parser.add_argument("--rounds", type=int, default=7, help="how often limit and product take turns")
     parser.add_argument("--write", action="store_true", help="put the table into README.md")
     options = parser.parse_args()

@@ -66,13 +66,13 @@ class Wire:
         return int(self.received[9:12])
 
 
-def drive(port: int, batches: Sequence[Sequence[bytes]]) -> Driven:
+def drive(port: int, batches: Sequence[Sequence[bytes]], host: str = "127.0.0.1") -> Driven:
     """Each batch on a connection of its own, all at once; every connection has one request under way."""
     driven = Driven()
     with selectors.DefaultSelector() as selector:
         begun = time.perf_counter()
         for batch in batches:
-            wire = Wire(_connect(port), iter(batch))
+            wire = Wire(_connect(host, port), iter(batch))
             if wire.ask():
                 selector.register(wire.socket, selectors.EVENT_READ, wire)
         while selector.get_map():
@@ -104,7 +104,7 @@ def _go_on(wire: Wire, selector: selectors.BaseSelector, driven: Driven) -> None
         wire.socket.close()
 
 
-def _connect(port: int) -> socket.socket:
-    connection = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
+def _connect(host: str, port: int) -> socket.socket:
+    connection = socket.create_connection((host, port), timeout=PATIENCE_S)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return connection

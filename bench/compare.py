@@ -66,9 +66,7 @@ def sides(place: Place, tenants: Sequence[Tenant], *, guarded: bool) -> Iterator
 def compare(both: Sides, work: Work, rounds: int, scale: float = 1.0) -> Line:
     """Limit, product, product, limit in each round, so that what drifts falls on both alike."""
     size = _sizes(both, work)
-    requests = min(
-        _warmed(server, work, int(work.requests * scale), both.place) for server in (both.limit, both.product)
-    )
+    requests = min(_warmed(server, work, scale, both.place) for server in (both.limit, both.product))
     ratios, limits, products = [], [], []
     for _ in range(rounds):
         order = (both.limit, both.product, both.product, both.limit)
@@ -99,14 +97,14 @@ def measure(server: Server, work: Work, requests: int, place: Place) -> Sample:
     return Sample((after - before) / asked, (database_after - database) / asked, driven)
 
 
-def _warmed(server: Server, work: Work, requests: int, place: Place) -> int:
+def _warmed(server: Server, work: Work, scale: float, place: Place) -> int:
     """How many requests a turn can have without taking too long; by now every statement has its lasting plan."""
     wall_s = 0.0
-    for _ in range(WARM_UPS):
+    for _ in range(max(1, int(WARM_UPS * scale))):
         wall_s = measure(server, work, CONNECTIONS * 10, place).driven.wall_s
         if wall_s > TURN_S:
             break
-    return max(CONNECTIONS, min(requests, int(CONNECTIONS * 10 * TURN_S / wall_s)))
+    return max(CONNECTIONS, min(int(work.requests * scale), int(CONNECTIONS * 10 * TURN_S / wall_s)))
 
 
 def _sizes(both: Sides, work: Work) -> str:

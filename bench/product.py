@@ -14,21 +14,15 @@ from app.api.answer import JSON, Answer
 from app.api.edge import Call
 from app.api.route import READING, ApiRoute
 from app.api.v1.routes import ROUTES
-from app.domain.kernel.schema import Schema
-from app.domain.registry import CATALOG, SCHEMA
+from app.domain.registry import SCHEMA
 from app.main import create_app
 from app.repositories.access import Credential, find_credential
 from app.repositories.pool import Pool
 from app.settings import Settings
 from bench.fill import Tenant
-from bench.statements import HIDDEN_OF_CONTACTS, HIDDEN_OF_OPPORTUNITIES
+from bench.guard import GUARDED
 
 STAND_INS = 300
-GUARDED = Schema(
-    CATALOG,
-    hidden={"contact": frozenset(HIDDEN_OF_CONTACTS), "opportunity": frozenset(HIDDEN_OF_OPPORTUNITIES)},
-    by_owner=frozenset({"contact", "opportunity"}),
-)
 
 
 async def _never(_: Call) -> Answer:

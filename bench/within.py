@@ -13,7 +13,7 @@ from bench.report import Line
 from bench.servers import Place
 from bench.works import PREFIX, Asking, Work, read
 
-ROUNDS = 5
+ROUNDS = 4
 DEPTH = 300_000
 LIST = f"{PREFIX}/contacts?sort=lastName"
 
@@ -35,9 +35,9 @@ def tenants(place: Place, data: Data) -> Iterator[Line]:
     large, many = cycle(data.tenants[:10]), data.tenants[10:]
     sixty_four, thousand = cycle(many[:64]), cycle(many)
     with serving("product", "bench.product:app", product_environment(place)) as product:
-        hit = Work("10 tenants", lambda: by.get(next(large)), 2_000, 1.6)
+        hit = Work("10 tenants", lambda: by.get(next(large)), 800, 1.6)
         for name, asking in (("get, 64 tenants against 10", sixty_four), ("get, 1,000 tenants against 10", thousand)):
-            miss = Work(name, lambda asking=asking: by.get(next(asking)), 2_000, 1.6)  # type: ignore[misc]  # bound now
+            miss = Work(name, lambda asking=asking: by.get(next(asking)), 800, 1.6)  # type: ignore[misc]  # bound now
             yield _against(product, place, hit, miss, with_database=False)
 
 

@@ -1,0 +1,82 @@
+"""The plans of what is measured: generic, as the application role, with what it really read."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from app.api.listing import list_query
+from app.domain.kernel.actor import Actor, Role
+from app.domain.kernel.query import WHOLE
+from app.domain.kernel.schema import Schema
+from app.domain.kernel.search import sought
+from app.domain.registry import CATALOG, SCHEMA
+from app.repositories import reading
+from app.repositories.compile import Statement, compile_statement
+from app.repositories.search import everywhere
+from bench.fill import Data, Tenant
+from bench.guard import GUARDED
+from bench.searching import as_application
+from bench.servers import Place
+
+EXECUTIONS = 10
+
+
+def save_plans(place: Place, data: Data, folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    for name, text in asyncio.run(_plans(place, data.tenants[0])):
+        (folder / f"{name}.txt").write_text(text + "\n")
+
+
+async def _plans(place: Place, tenant: Tenant) -> list[tuple[str, str]]:
+    connection = await as_application(place, tenant)
+    try:
+        await connection.execute("set plan_cache_mode = force_generic_plan")
+        return [
+            (name, await _plan(connection, statement, parameters))
+            for name, statement, parameters in _statements(tenant)
+        ]
+    finally:
+        await connection.close()
+
+
+async def _plan(connection: asyncpg.Connection, statement: Statement, parameters: dict[str, Any]) -> str:
+    arguments = statement.arguments(parameters)
+    for _ in range(EXECUTIONS):
+        await connection.fetch(statement.sql, *arguments)
+    rows = await connection.fetch(f"explain (analyze, buffers) {statement.sql}", *arguments)
+    return f"{statement.sql}\n\n" + "\n".join(row[0] for row in rows)
+
+
+def _statements(tenant: Tenant) -> Iterator[tuple[str, Statement, dict[str, Any]]]:
+    actor = Actor(
+        tenant.id, tenant.user_id, tenant.user_id, Role.member, frozenset({"admin"}), 1, owners=tuple(tenant.owners)
+    )
+    given = {"tenant": tenant.id, "owners": tenant.owners, "me": tenant.user_id, "any_owner": False}
+    lists = {
+        "list": ("contact", [("lastName[gte]", "N"), ("sort", "lastName")]),
+        "list-money": ("opportunity", [("amount[gt]", "50000"), ("sort", "-amount")]),
+    }
+    for schema, prefix in ((GUARDED, ""), (SCHEMA, "plain-")):
+        one = compile_statement(reading.one(CATALOG["contact"], WHOLE, schema))
+        yield f"{prefix}get", one, {**given, "id": tenant.contact(1)}
+        load = compile_statement(reading.values(CATALOG["contact"], schema))
+        yield f"{prefix}load", load, {**given, "id": tenant.contact(1)}
+        for name, (kind, pairs) in lists.items():
+            yield f"{prefix}{name}", *_list(kind, pairs, actor, schema, given)
+    wanted = sought("Lovel")
+    found = compile_statement(everywhere([CATALOG["contact"]], wanted.shape, SCHEMA))
+    yield "search", found, {**given, **wanted.parameters(), "limit": 10}
+
+
+def _list(
+    name: str, pairs: list[tuple[str, Any]], actor: Actor, schema: Schema, given: dict[str, Any]
+) -> tuple[Statement, dict[str, Any]]:
+    kind = CATALOG[name]
+    query = list_query(kind, pairs, actor, schema).query
+    bound = reading.bound_for(query.limit)
+    shape = reading.PageShape(query.where.shape, query.sort, None, query.view, bound, query.counted)
+    arguments = {f"a{place}": value for place, value in enumerate(query.where.arguments)}
+    return compile_statement(reading.page(kind, shape, schema)), {**given, **arguments, "limit": query.limit}
