@@ -114,6 +114,7 @@ async def test_a_key_tells_who_it_is(key: Key) -> None:
         "scopes": ["events:read"],
         "rate_limit_per_minute": None,
         "schema_version": 1,
+        "time_zone": "UTC",
     }
 
 

@@ -1,9 +1,12 @@
 """`filter=` on lists: the expression language over HTTP, alone and with everything else that a list may be asked."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from app.api import listing
+from app.domain.kernel.clock import utc_now
 from app.repositories.compile import CACHE
 from tests.contract.convention import is_problem
 from tests.factories.accounts import make_account, make_contact
@@ -160,6 +163,21 @@ async def test_another_tenant_finds_nothing(world: World, seller: Client) -> Non
     await make_account(stranger, name="Mine")
     assert await names(stranger, "name != 'x'", "accounts") == ["Mine"]
     assert await names(stranger, "contacts.exists(c, has(c.email)) || parent.name != null", "accounts") == []
+
+
+async def test_today_is_the_day_in_the_time_zone_of_the_tenant(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tenant in Auckland lives in tomorrow while it is evening in Greenwich."""
+    near, far = await world.tenant(), await world.tenant()
+    async with world.place.connect("rapport_owner") as owner:
+        await owner.execute("update tenant set time_zone = 'Pacific/Auckland' where tenant_id = $1", far.tenant_id)
+    evening = utc_now().replace(hour=20)
+    monkeypatch.setattr(listing, "utc_now", lambda: evening)
+    days = [evening.date() + timedelta(days=days) for days in (-1, 0, 1)]
+    for client, today in ((near, days[1]), (far, days[2])):
+        for day in days:
+            await make_opportunity(client, closeDate=day.isoformat())
+        due = await found(client, "opportunities", "closeDate == today()")
+        assert [row["closeDate"] for row in due] == [today.isoformat()]
 
 
 async def test_equal_questions_share_a_statement_whatever_their_values(seller: Client) -> None:
