@@ -16,7 +16,7 @@ from bench.works import LISTS, Work, bearer, read
 
 CONNECTIONS = 8
 WARM_UPS = 5
-TURN_S = 6.0
+TURN_S = 2.0
 RATE_LIMIT = "1000000000"
 
 

@@ -60,9 +60,8 @@ def memory_in_short(place: Place, data: Data) -> Iterator[Line]:
 
 def shapes(place: Place, data: Data) -> Iterator[Line]:
     """Clients choose the shapes of filters: each may cost a statement here, and a prepared one in PostgreSQL."""
-    largest = data.tenants[-1]
     grown, backends, made = [], [], 0
-    asked = _distinct(largest)
+    asked = _distinct(data.tenants[-1])
     with serving("product", "bench.product:app", product_environment(place)) as product:
         drive(product.port, _batches(list(islice(asked, 200))))
         for number in SHAPES:

@@ -22,17 +22,17 @@ P50_MS, P99_MS = 5.0, 25.0
 
 
 def search(place: Place, data: Data) -> Iterator[Line]:
-    lines = asyncio.run(_measured(place, data.tenants[0]))
+    lines = asyncio.run(_measured(place, data.tenants[0], QUERIES))
     yield from lines
 
 
-async def _measured(place: Place, tenant: Tenant) -> list[Line]:
+async def _measured(place: Place, tenant: Tenant, number: int) -> list[Line]:
     connection = await as_application(place, tenant)
     try:
         rows = await connection.fetch(
             "select first_name, last_name from contact_read where tenant_id = $1 order by md5(id::text) limit $2",
             tenant.id,
-            QUERIES,
+            number,
         )
         names = [(row["first_name"], row["last_name"]) for row in rows]
         kinds = {
@@ -78,10 +78,11 @@ async def _took_ms(connection: asyncpg.Connection, tenant: Tenant, query: str) -
     statement = _statement(wanted.shape)
     parameters = {**wanted.parameters(), "tenant": tenant.id, "limit": LIMIT, "me": tenant.user_id, "any_owner": True}
     arguments = statement.arguments(parameters)
-    before, begun = cpu_us(connection.get_server_pid()), time.perf_counter()
+    backend = connection.get_server_pid()
+    before, begun = cpu_us(backend), time.perf_counter()
     await connection.fetch(statement.sql, *arguments)
     took_ms = (time.perf_counter() - begun) * 1e3
-    return (cpu_us(connection.get_server_pid()) - before) / 1e3, took_ms
+    return (cpu_us(backend) - before) / 1e3, took_ms
 
 
 @cache
