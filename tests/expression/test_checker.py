@@ -155,6 +155,16 @@ CONDITIONS: Mapping[str, tuple[Condition, tuple[Any, ...]]] = {
         Or((IsNull(_INDUSTRY), _is(Call("trim", (_INDUSTRY,), Type.text, nullable=True), _text(0)))),
         ("",),
     ),
+    "account.industry.isBlank() || false": (
+        Or(
+            (
+                IsNull(_INDUSTRY),
+                _is(Call("trim", (_INDUSTRY,), Type.text, nullable=True), _text(0)),
+                Constant(value=False),
+            )
+        ),
+        ("",),
+    ),
     "-amount > amount + 1": (
         _over(
             Negated(_AMOUNT, nullable=True), Arithmetic(Operation.add, _AMOUNT, _number(0), Type.number, nullable=True)
