@@ -15,7 +15,7 @@ from tests.world import Client, World
 
 Fuzz = Callable[..., Outcome]
 TAGS = tuple(dict.fromkeys(route.tag for route in ROUTES))
-SINGLE = ("about", "api-keys", "events", "bin")
+SINGLE = ("about", "api-keys", "events", "bin", "metadata")
 LINKED = {route.tag for route in ROUTES if route.links}
 # Every object has the same ten operations by the same code; coverage enumerates the declared limits of each field.
 ENUMERATED = ("contacts", *SINGLE)
