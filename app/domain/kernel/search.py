@@ -36,6 +36,7 @@ _ALPHABETS = ("abcdefghijklmnopqrstuvwxyz", "αβγδεζηθικλμνξοπρ�
 _NUMBER = re.compile(r"[0-9+()/.\s-]+")
 _SHORTEST_ALIKE, _LONGEST_ALIKE = 5, 30
 _SHORTEST_WITHIN = 3  # a trigram is the least that the index knows
+_LONGEST_COMMON = 5  # up to which the beginnings of words are so many that they are looked for before their pieces
 _SHORTEST_NUMBER = 5
 
 
@@ -63,7 +64,7 @@ class Sought:
     def shape(self) -> SoughtShape:
         forgiving = [_is_forgiving(word) for word in self.words]
         few = tuple(one and sum(forgiving[:place]) < MAX_ALIKE for place, one in enumerate(forgiving))
-        is_common = max(map(len, self.words)) <= _SHORTEST_WITHIN
+        is_common = max(map(len, self.words)) <= _LONGEST_COMMON
         return SoughtShape(few, len(self.pieces), from_beginning=is_common or "".join(self.words).isdigit())
 
     def parameters(self) -> dict[str, Any]:
