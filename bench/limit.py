@@ -21,7 +21,7 @@ CONNECTIONS = 8
 GUARDED = "BENCH_GUARDED" in os.environ
 SQL = statements(guarded=GUARDED)
 CALLERS = {
-    authorization.encode(): (UUID(tenant), UUID(user), ([UUID(owner) for owner in owners],) if GUARDED else ())
+    authorization.encode(): (UUID(tenant), UUID(user), ("{" + ",".join(owners) + "}",) if GUARDED else ())
     for authorization, (tenant, user, owners) in json.loads(os.environ["BENCH_CALLERS"]).items()
 }
 BINDINGS = {path.encode(): bytes.fromhex(binding) for path, binding in json.loads(os.environ["BENCH_BINDINGS"]).items()}
@@ -58,7 +58,7 @@ POOL = Connections()
 class Request(NamedTuple):
     tenant: UUID
     user: UUID
-    owners: tuple[list[UUID], ...]
+    owners: tuple[str, ...]
     scope: Any
     receive: Any
 

@@ -89,8 +89,11 @@ def statements(*, guarded: bool) -> Statements:
     opportunity = _shown(_OPPORTUNITY, HIDDEN_OF_OPPORTUNITIES if guarded else ())
 
     def seen(last: int) -> str:
-        """A test and no key: by the index of the owners a generic plan would fetch all of theirs, and sort them."""
-        return f" and (owner_id = any(${last})) is true" if guarded else ""
+        """A test and no key: by the index of the owners a generic plan would fetch all of theirs, and sort them.
+
+        They come as one text, which costs the client a fifth of what fifty UUIDs do, and are read once.
+        """
+        return f" and (owner_id = any((select ${last}::text::uuid[])::uuid[])) is true" if guarded else ""
 
     contacts = _PAGE.format(
         table="contact",
