@@ -86,6 +86,11 @@ PATH = {
         place="path",
     ),
 }
+VIEW = Parameter(
+    "view",
+    "A saved view of these records: its filter holds beside the others; its sort and columns hold unless you name some.",
+    ID,
+)
 COUNT = Parameter("count", "`exact` counts all that match.", {"type": "string", "enum": ["none", "exact"]})
 OPERATORS = (
     "A filter may name an operator in brackets, as in `createdAt[gte]`: `[ne]`, `[lt]`, `[lte]`, `[gt]`, `[gte]`, "
@@ -96,7 +101,7 @@ _WRITTEN = {"type": "string", "pattern": "^(0|-?[1-9][0-9]{0,8})$"}
 _BOOLEAN = {"type": "string", "enum": ["true", "false"]}
 _CURRENCY = {"$ref": "#/components/schemas/Currency"}
 _EQUAL, _ORDER, _PARTS = ("eq", "ne"), ("lt", "lte", "gt", "gte"), ("icontains", "startsWith")
-_MEMBERS = {"q", "filter", "sort", "cursor", "fields", "expand", "count"}
+_MEMBERS = {"q", "filter", "view", "sort", "cursor", "fields", "expand", "count"}
 
 
 def one_record(kind: AnyObject, catalog: Catalog) -> Sequence[Parameter]:
@@ -108,7 +113,7 @@ def many_records(kind: AnyObject, catalog: Catalog) -> Sequence[Parameter]:
         Parameter(name, f"Only records whose {name} equals this.", schema) for name, schema in _filters(kind).items()
     ]
     searches = (Q,) if kind.searchable else ()
-    controls = (*searches, FILTER, _sort(kind), LIMIT, CURSOR, _fields(kind), _expand(kind, catalog), COUNT)
+    controls = (*searches, FILTER, VIEW, _sort(kind), LIMIT, CURSOR, _fields(kind), _expand(kind, catalog), COUNT)
     return (*filters, *controls, IF_NONE_MATCH, PREFER)
 
 

@@ -5,6 +5,7 @@ from tests.contract.history_conventions import HISTORY
 from tests.contract.problem_conventions import PROBLEMS
 from tests.contract.reading_conventions import READING
 from tests.contract.retry_conventions import RETRY
+from tests.contract.view_conventions import VIEWS
 from tests.contract.writing_conventions import WRITING
 
-TABLE = (*READING, *HISTORY, *WRITING, *RETRY, *PROBLEMS, *EDGE)
+TABLE = (*READING, *HISTORY, *WRITING, *RETRY, *PROBLEMS, *EDGE, *VIEWS)

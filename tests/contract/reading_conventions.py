@@ -233,7 +233,7 @@ READING = (
         name="sort",
         rule="A list is sorted by the fields that are declared so, ascending or descending.",
         proof=lists_are_sorted,
-        mutation=without((listing, "_sort", always((Sort("created_at", descending=False),)))),
+        mutation=without((listing, "order", always((Sort("created_at", descending=False),)))),
     ),
     Convention(
         topic="list",

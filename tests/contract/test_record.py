@@ -5,7 +5,7 @@ import asyncio
 from app.domain.kernel.actor import Role
 from app.domain.kernel.ids import uuid7
 from app.domain.kernel.object_type import AnyObject
-from tests.contract.sample import Target, body, editable, least, make, of_each, plain_fields, value
+from tests.contract.sample import KINDS, Target, body, editable, least, make, of_each, plain_fields, value
 from tests.world import Client, World
 
 
@@ -173,7 +173,8 @@ async def test_a_key_needs_the_scope_for_what_it_does(world: World, client: Clie
     made = await make(client, kind)
     url = f"/{kind.plural}/{made['id']}"
     reader = await world.key_of(client, scopes=[f"{kind.plural}:read"])
-    writer = await world.key_of(client, scopes=[f"{kind.plural}:write"])
+    others = [one.scope("read") for one in KINDS if one is not kind]
+    writer = await world.key_of(client, scopes=[f"{kind.plural}:write", *others])
 
     for read in ("", "/query", f"/{made['id']}", f"/{made['id']}/history", "/by/a/b"):
         method = "POST" if read == "/query" else "GET"

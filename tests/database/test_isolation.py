@@ -29,6 +29,7 @@ SOME_VALUE = {
     "jsonb": "'{}'",
     "bytea": "''",
     "text[]": "'{}'",
+    "boolean": "false",
     "timestamp with time zone": "now()",
 }
 

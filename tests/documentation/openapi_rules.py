@@ -18,7 +18,7 @@ WITH_ID = {"404"}
 WRITING = {"408", "413"}
 WITH_BODY = {"415"}
 PROBLEM = "application/problem+json"
-MOST_BYTES = 250_000
+MOST_BYTES = 300_000
 
 
 def is_openapi_3_1(document: Document) -> list[str]:

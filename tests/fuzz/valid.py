@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from schemathesis.generation.meta import TestPhase
 from schemathesis.hooks import GLOBAL_HOOK_DISPATCHER
 
+from app.domain.registry import OBJECT_TYPES
+
 PREFIX = "/api/v1"
 FILTER = "version > 0 && createdAt <= now() || owner == me()"  # any text fits the schema, few are expressions
 BODIES = {
@@ -23,8 +25,10 @@ BODIES = {
     "opportunities": {"name": "Acme - GTX Basic"},
     "products": {"name": "GTX Basic"},
     "users": {"name": "Ada Lovelace"},
+    "views": {"name": "Finance", "object": "account", "shared": True},
     "api-keys": {"name": "Website", "scopes": ["accounts:read"]},
 }
+VIEW = {"object": "account", "filter": "employees > 5", "columns": ["name", "owner.name"], "sort": "-employees"}
 # PostgreSQL and Python keep years 1 to 9999 in UTC: the first and the last day are out of reach with an offset.
 TIMES = st.datetimes(datetime(2, 1, 1), datetime(9998, 1, 1), timezones=st.just(UTC)).map(datetime.isoformat)  # noqa: DTZ001  # hypothesis adds the time zone
 
@@ -39,7 +43,8 @@ class Valid:
         me = self._send("GET", "/me")
         self.stock = {plural: self._new(plural) for plural in BODIES}
         self.spare = {plural: self._new(plural, **_known_as(plural)) for plural in BODIES}
-        self.kept = {user_id, me["keyId"], *(record["id"] for record in self.stock.values())}
+        self.views = {kind.plural: self._new("views", object=kind.name)["id"] for kind in OBJECT_TYPES}
+        self.kept = {user_id, me["keyId"], *(record["id"] for record in self.stock.values()), *self.views.values()}
         self._references = {
             "ownerId": self.stock["users"]["id"],
             "managerId": self.stock["users"]["id"],
@@ -71,15 +76,21 @@ class Valid:
         if "asOf" in case.query:
             case.query["asOf"] = self.spare["accounts"]["createdAt"]
             case.query.pop("expand", None)
-        if isinstance(case.query, dict) and "filter" in case.query and case.path.endswith("/events"):
-            case.query.setdefault("object", "account")
-        for asked in (case.query, case.body if case.path.endswith("/query") else {}):
-            if isinstance(asked, dict) and "filter" in asked:
-                asked["filter"] = FILTER
+        self._ask(case)
         if isinstance(case.body, dict):
             case.body = _with_integers(case.body)
             self._fill(case)
         self._turn_the_page(case)
+
+    def _ask(self, case: Any) -> None:
+        """By a filter that is an expression, and by a view of the same object."""
+        plural = case.path.removeprefix(PREFIX).split("/")[1]
+        if isinstance(case.query, dict) and "filter" in case.query and plural == "events":
+            case.query.setdefault("object", "account")
+        for asked in (case.query, case.body if case.path.endswith("/query") else {}):
+            if isinstance(asked, dict):
+                meant = {"filter": FILTER, "view": self.views.get(plural)}
+                asked |= {name: one for name, one in meant.items() if name in asked}
 
     def _aim(self, case: Any) -> None:
         """At something that is there: requests to random ids would only ever be answered 404."""
@@ -111,6 +122,8 @@ class Valid:
         if isinstance(case.body.get("account"), dict):
             for name in self._references.keys() & case.body["account"].keys():
                 case.body["account"][name] = self._references[name]
+        if case.path.startswith(f"{PREFIX}/views") and not case.path.endswith("/query"):
+            case.body |= {name: one for name, one in VIEW.items() if name in case.body}
         if "baseVersion" in case.body:
             case.body["baseVersion"] = 1
         if case.method == "PUT" and isinstance(case.body.get("externalIds"), dict):

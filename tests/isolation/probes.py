@@ -180,6 +180,8 @@ def _questions(route: ApiRoute, kind: AnyObject | None, ours: Inhabited, theirs:
             yield Probe(route, "recordId", *(Ask(method="GET", path=route.path, query=one) for one in asked))
     if kind and route.method == "GET" and route.path == f"/{kind.plural}":
         yield from _led_away(route, kind)
+        views = ({"view": one} for one in (theirs.records["views"]["id"], str(uuid7())))
+        yield Probe(route, "view", *(Ask(method="GET", path=route.path, query=one) for one in views))
         for place, *values in _filters(kind, theirs):
             asks = [Ask(method="GET", path=route.path, query={place: one}) for one in values if one]
             yield Probe(route, f"filter {place}", *asks)
@@ -187,6 +189,8 @@ def _questions(route: ApiRoute, kind: AnyObject | None, ours: Inhabited, theirs:
         for place, *values in _filters(kind, theirs):
             asks = [Ask(method="POST", path=route.path, body={place: one}) for one in values if one]
             yield Probe(route, f"filter {place} in the body", *asks)
+        views = ({"view": one} for one in (theirs.records["views"]["id"], str(uuid7())))
+        yield Probe(route, "view in the body", *(Ask(method="POST", path=route.path, body=one) for one in views))
 
 
 def _resumed(route: ApiRoute, ours: Inhabited, theirs: Inhabited) -> Iterator[Probe]:
@@ -218,6 +222,8 @@ def _filters(kind: AnyObject, theirs: Inhabited) -> Iterator[tuple[str, str, str
             value = value["amount"] if value else None
         if value is None:
             value = str(uuid7())
+        if one.type is ValueType.boolean:
+            value = str(value).lower()
         other = None if _few(kind, one) else _OTHERS[one.type](value)
         yield one.api_name, str(value), other
         yield f"{one.api_name}[in]", str(value), other
@@ -231,6 +237,9 @@ def _filters(kind: AnyObject, theirs: Inhabited) -> Iterator[tuple[str, str, str
 
 def _few(kind: AnyObject, one: FieldType) -> bool:
     """Whether the field is a choice of a few words."""
+    written = kind.create.model_fields.get(one.name)
+    if one.type is ValueType.boolean or (written and written.examples):
+        return True
     return one.type is ValueType.text and "Literal" in repr(kind.read.model_fields[one.name].annotation)
 
 

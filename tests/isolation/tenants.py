@@ -11,6 +11,7 @@ from app.domain.registry import OBJECT_TYPES
 from tests.factories.accounts import make_account, make_contact
 from tests.factories.governance import make_user
 from tests.factories.pipeline import make_opportunity, make_product
+from tests.factories.views import make_view
 from tests.world import Client, World
 
 KEY = "the-same-key-in-both-tenants"
@@ -77,7 +78,11 @@ async def _one_of_each(admin: Client, mark: str, name: str, rank: int) -> dict[s
         engageDate=f"09{17 + rank}-01-02", accountId=account["id"], primaryContactId=contact["id"], productId=product["id"],
         externalIds=known("opportunities"), **owner,
     )  # fmt: skip
+    view = await make_view(
+        admin, name=mark, filter=f"name != '{mark}'", sort="-name", shared=True, externalIds=known("views"), **owner
+    )  # fmt: skip
     made = {"users": user, "accounts": account, "contacts": contact, "products": product, "opportunities": opportunity}
+    made["views"] = view
     for plural, record in made.items():
         for turn in range(3 + rank):
             changed = {"externalIds": {"turn": f"{name}{turn}"}}

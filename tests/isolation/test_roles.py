@@ -22,18 +22,20 @@ async def statuses(callers: Callers, admin: Client, route: ApiRoute) -> dict[str
     """Each caller asks something that is right but perhaps for who asks it."""
     found = {}
     for name, caller in callers.by_name.items():
-        path, body = await _path(admin, route), _body(route)
+        path, body = await _path(admin, route, caller), _body(route)
         answer = await caller.request(route.method, path, json=body)
         found[name] = answer.status_code
-    answer = await admin.request(route.method, await _path(admin, route), headers={"Authorization": ""})
+    answer = await admin.request(route.method, await _path(admin, route, admin), headers={"Authorization": ""})
     return found | {"nobody": answer.status_code}
 
 
-async def _path(admin: Client, route: ApiRoute) -> str:
-    """To a record made for this one request, for every request may be the last of its record."""
+async def _path(admin: Client, route: ApiRoute, caller: Client) -> str:
+    """To a record of the caller's, made for this one request, for every request may be the last of its record."""
     path = route.path.replace("{system}", "erp")
     if "{id}" in path or (route.method == "GET" and "{externalId}" in path):
-        known = {} if route.tag == "api-keys" else {"externalIds": {"erp": str(uuid7())}}
+        known: dict[str, Any] = {}
+        if route.tag != "api-keys":
+            known = {"externalIds": {"erp": str(uuid7())}, "ownerId": str(caller.user_id)}
         record = await make(admin, route.tag, {**_body(_creation(route.tag)), **known}, {})
         if path.endswith("/restore"):
             assert (await admin.delete(f"/{route.tag}/{record['id']}")).status_code == 204

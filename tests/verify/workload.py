@@ -59,6 +59,13 @@ class Workload:
             "products": {"name": f"P{number}", "listPrice": self.random.choice((amount, None))},
             "opportunities": {"name": f"O{number}", "closeDate": "0987-01-31", "probability": 0, "amount": amount},
             "users": {"name": f"U{number}", "email": f"u{number}.{self.random.random()}@test.example"},
+            "views": {
+                "name": f"V{number}",
+                "object": self.random.choice(("account", "user")),
+                "filter": self.random.choice((None, f"version > {number}")),
+                "columns": self.random.choice(([], ["version", "owner.name"])),
+                "shared": self.random.choice((True, False)),
+            },
         }[plural]
 
     def _references(self, plural: str) -> dict[str, str | None]:
@@ -69,6 +76,7 @@ class Workload:
             "products": ("ownerId", "users"),
             "opportunities": ("productId", "products"),
             "users": ("managerId", "users"),
+            "views": ("ownerId", "users"),
         }[plural]
         return {column: self.random.choice([None, *self.ids[to]])}
 

@@ -7,7 +7,7 @@ from pydantic import Field, create_model
 
 from app.api.answer import JSON, Answer
 from app.api.edge import Call
-from app.api.listing import MAX_DEPTH, MAX_LIMIT, MAX_ROWS, MAX_SORT_KEYS
+from app.api.listing import MAX_DEPTH, MAX_LIMIT, MAX_ROWS
 from app.api.parameters import KEYED, PREFER
 from app.api.records import record_router
 from app.api.route import ALWAYS, ANYONE, SENDING, WRITING, ApiRoute, Link
@@ -17,6 +17,7 @@ from app.domain.governance.service import ADMIN, KeyService, TenantService, User
 from app.domain.kernel.errors import NotFound
 from app.domain.kernel.expression.shorthand import MAX_CONDITIONS, MAX_LIST
 from app.domain.kernel.query import TO_MANY
+from app.domain.records.rules import MAX_SORT_KEYS
 from app.domain.registry import CATALOG
 
 SCOPES = (ADMIN, "events:read", *(kind.scope(action) for kind in CATALOG for action in ("read", "write")))
