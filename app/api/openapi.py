@@ -212,7 +212,7 @@ def _key(one: Parameter) -> str:
 
 
 def _parameter(one: Parameter) -> dict[str, Any]:
-    required = {"required": True} if one.place == "path" else {}
+    required = {"required": True} if one.required or one.place == "path" else {}
     return {
         "name": one.name,
         "in": one.place,

@@ -41,6 +41,7 @@ class Parameter:
     description: str
     schema: Mapping[str, Any]
     place: str = "query"
+    required: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ PLANTED: Mapping[Rule, Callable[[Document], None]] = {
     rules.every_operation_names_its_errors: _forget("paths", LIST, "post", "responses", "413"),
     rules.every_error_is_a_problem: _say({}, "components", "responses", "Gone", "content"),
     rules.every_answer_names_its_request: _forget("paths", LIST, "get", "responses", "200", "headers", "Request-Id"),
-    rules.every_parameter_is_described: _say("", "components", "parameters", "limit", "description"),
+    rules.every_parameter_is_described: _say("", "components", "parameters", "cursor", "description"),
     rules.every_part_of_a_path_is_a_parameter: _say([], "paths", ONE, "get", "parameters"),
     rules.every_body_has_an_example: _say(
         {"schema": {}}, "paths", LIST, "post", "requestBody", "content", "application/json"

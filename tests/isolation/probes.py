@@ -71,7 +71,8 @@ def _valid(route: ApiRoute, ours: Inhabited) -> Ask:
     path = route.path.replace("{id}", str(uuid7())).replace("{system}", "erp").replace("{externalId}", str(uuid7()))
     if route.method == "GET" and "{id}" in route.path:
         path = route.path.replace("{id}", ours.records[route.tag]["id"])
-    return Ask(method=route.method, path=path, body=_body(route))
+    query = {one.name: one.schema["examples"][0] for one in route.parameters if one.required}
+    return Ask(method=route.method, path=path, query=query, body=_body(route))
 
 
 def _body(route: ApiRoute) -> Any:
@@ -174,6 +175,9 @@ def _creations(route: ApiRoute, ours: Inhabited, theirs: Inhabited) -> Iterator[
 
 def _questions(route: ApiRoute, kind: AnyObject | None, ours: Inhabited, theirs: Inhabited) -> Iterator[Probe]:
     yield from _resumed(route, ours, theirs)
+    if any(parameter.name == "q" for parameter in route.parameters):
+        asked = ({"q": theirs.mark}, {"q": UNKNOWN_MARK})
+        yield Probe(route, "q", *(Ask(method="GET", path=route.path, query=one) for one in asked))
     if any(parameter.name == "recordId" for parameter in route.parameters):
         for record in (*theirs.records.values(), *theirs.binned.values()):
             asked = ({"recordId": record["id"]}, {"recordId": str(uuid7())})
@@ -189,6 +193,8 @@ def _questions(route: ApiRoute, kind: AnyObject | None, ours: Inhabited, theirs:
         for place, *values in _filters(kind, theirs):
             asks = [Ask(method="POST", path=route.path, body={place: one}) for one in values if one]
             yield Probe(route, f"filter {place} in the body", *asks)
+        words = (Ask(method="POST", path=route.path, body={"q": one}) for one in (theirs.mark, UNKNOWN_MARK))
+        yield Probe(route, "q in the body", *words)
         views = ({"view": one} for one in (theirs.records["views"]["id"], str(uuid7())))
         yield Probe(route, "view in the body", *(Ask(method="POST", path=route.path, body=one) for one in views))
 

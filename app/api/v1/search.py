@@ -1,5 +1,7 @@
 """One search box for all objects."""
 
+from dataclasses import replace
+
 from app.api.answer import JSON, Answer
 from app.api.edge import Call
 from app.api.parameters import PREFER, Q
@@ -11,6 +13,10 @@ from app.domain.records.search import search
 from app.domain.registry import CATALOG, OBJECT_TYPES
 
 MAX_HITS = 50
+WORDS = (
+    "Words that must all occur in a record's names, emails, phone numbers or external ids: whole, as a beginning, inside a "
+    "word, or one letter off in a word of five or more."
+)
 _OBJECTS = [kind.name for kind in CATALOG if kind.searchable]
 _ONE = f"({'|'.join(_OBJECTS)})"
 
@@ -45,7 +51,7 @@ searching = (
         shows=SearchResult,
         example=search_example(OBJECT_TYPES[0]),
         parameters=(
-            Parameter(Q.name, Q.description, Q.schema),
+            replace(Q, description=WORDS, required=True),
             Parameter(
                 "objects",
                 "Only hits of these objects, separated by commas.",
