@@ -13,7 +13,7 @@ from sqlalchemy.sql.base import Executable
 from app.api.route import ApiRoute
 from app.api.v1.routes import ROUTES
 from app.repositories import compile as compiling
-from app.repositories.compile import CACHE, Statement
+from app.repositories.compile import CACHE, Statement, StatementCache
 from app.repositories.verify_schema import TENANT_TABLES, WITHOUT_TENANT
 from tests.isolation.probes import PER_RECORD, Ask, Probe, probes
 from tests.isolation.tenants import Inhabited
@@ -95,5 +95,5 @@ def no_filters_of_our_own() -> Iterator[list[str]]:
 def forgotten_statements() -> Iterator[None]:
     """What is compiled inside is not kept, and what was compiled before is not used."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(CACHE, "_statements", type(CACHE._statements)())
+        patch.setattr(CACHE, "_statements", StatementCache()._statements)
         yield

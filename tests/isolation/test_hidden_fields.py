@@ -1,16 +1,17 @@
 """A field that the viewer may not see is nowhere: not in any answer, and no question knows its name."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from app.api import auth
 from app.domain.kernel.schema import Schema
 from app.domain.registry import CATALOG
-from app.main import create_app
 from tests.contract.convention import is_problem
 from tests.factories.accounts import make_account, make_contact
-from tests.world import Client, World, lifespan
+from tests.world import Client, World, running
 
 HIDDEN = {"account": frozenset({"employees", "annual_revenue"}), "contact": frozenset({"account_id"})}
 NAMES = {"employees", "annualRevenue"}
@@ -27,9 +28,8 @@ async def seen(world: World) -> AsyncIterator[tuple[dict[str, Any], Client, Clie
     gone = await make_account(writer, name="Gone", employees=77)
     assert (await writer.delete(f"/accounts/{gone['id']}")).status_code == 204
     await world.settled()
-    app = create_app(world.settings, schema=Schema(CATALOG, hidden=HIDDEN))
-    async with lifespan(app):
-        yield changed.json(), writer, Client(app, writer.tenant_id, writer.user_id, writer.key)
+    async with running(world.place, schema=Schema(CATALOG, hidden=HIDDEN)) as other:
+        yield changed.json(), writer, Client(other.app, writer.tenant_id, writer.user_id, writer.key)
 
 
 async def test_no_answer_shows_it(seen: tuple[dict[str, Any], Client, Client]) -> None:
@@ -87,3 +87,33 @@ async def test_events_are_not_filtered_by_it(seen: tuple[dict[str, Any], Client,
         asked = {"object": "account", "filter": text}
         is_problem(await viewer.get("/events", params=asked), 400, "unknownField")
         assert (await writer.get("/events", params=asked)).status_code == 200
+
+
+async def test_the_past_of_somebody_elses_records_is_not_shown(
+    world: World, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where only the records of some owners are seen, so are their events, and their remains in the bin."""
+    find = auth.find_credential
+
+    async def find_owner(*asked: Any) -> Any:
+        found = await find(*asked)
+        return found and replace(found, actor=replace(found.actor, owners=(found.actor.id,)))
+
+    monkeypatch.setattr(auth, "find_credential", find_owner)
+    mine = [(await make_account(client, ownerId=str(client.user_id)))["id"] for _ in range(2)]
+    others = [(await make_account(client))["id"] for _ in range(2)]
+    for one in (mine[1], others[1]):
+        assert (await client.delete(f"/accounts/{one}")).status_code == 204
+    await world.settled()
+    async with running(world.place, schema=Schema(CATALOG, by_owner=frozenset({"account"}))) as other:
+        viewer = Client(other.app, client.tenant_id, client.user_id, client.key)
+        shown = [(await viewer.get(path)).json()["data"] for path in ("/events?object=account", "/bin", "/events")]
+        for path in ("", "/history"):
+            answers = [(await viewer.get(f"/accounts/{one}{path}")).status_code for one in (mine[0], others[0])]
+            assert answers == [200, 404], path
+        asked = {"object": "account", "filter": "version > 0"}
+        shown.append((await viewer.get("/events", params=asked)).json()["data"])
+    assert [{row["recordId"] for row in rows if row["object"] == "account"} for rows in shown] == [
+        {*mine}, {mine[1]}, {*mine}, {*mine},
+    ]  # fmt: skip
+    assert any(row["object"] == "user" for row in shown[2])

@@ -1,12 +1,20 @@
 """`filter=` on lists: the expression language over HTTP, alone and with everything else that a list may be asked."""
 
+import tracemalloc
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from app.api import listing
+from app.domain.governance.service import administrator
 from app.domain.kernel.clock import utc_now
+from app.domain.kernel.expression import filters
+from app.domain.kernel.expression.filters import CHECKED, read_filter
+from app.domain.kernel.expression.functions import Profile
+from app.domain.kernel.ids import uuid7
+from app.domain.kernel.lru import LeastRecentlyUsed
+from app.domain.registry import CATALOG, SCHEMA
 from app.repositories.compile import CACHE
 from tests.contract.convention import is_problem
 from tests.factories.accounts import make_account, make_contact
@@ -186,3 +194,31 @@ async def test_equal_questions_share_a_statement_whatever_their_values(seller: C
     for number in range(5):
         await found(seller, "opportunities", f'amount > {number} && account.name == "{number}" && name != ""')
     assert len(CACHE) == known
+
+
+def test_what_is_kept_of_filters_is_bounded_however_many_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    actor, kind = administrator(uuid7(), uuid7()), CATALOG["opportunity"]
+    monkeypatch.setattr(filters, "CHECKED", LeastRecentlyUsed(entries=50, weight=100_000))
+    for number in range(200):
+        text = "||".join([f'name!="{number}"'] * (number % 100 // 5 + 1))
+        read_filter(text, kind, SCHEMA, actor, Profile.sql)
+        assert len(filters.CHECKED) <= 50
+        assert 0 < filters.CHECKED.weight <= 100_000
+    assert read_filter(text, kind, SCHEMA, actor, Profile.sql) is read_filter(text, kind, SCHEMA, actor, Profile.sql)
+
+
+def test_what_is_kept_of_a_filter_is_not_more_than_is_counted() -> None:
+    """Two comparisons of one letter are the shortest text of a node; lists and joins make the largest SQL."""
+    actor, kind = administrator(uuid7(), uuid7()), CATALOG["opportunity"]
+    for text in (
+        "name==stage", "||".join(["name==stage"] * 120), "&&".join(["1==1"] * 120), "+".join(["1"] * 18) + "==amount", "amount in [" + ",".join("123456789" * 20) + "]",
+        " || ".join(f"account.contacts.exists(c, c.email == '{one}')" for one in range(9)),
+    ):  # fmt: skip
+        CHECKED.clear()
+        read_filter("version == 1", kind, SCHEMA, actor, Profile.sql)
+        before = CHECKED.weight
+        tracemalloc.start()
+        read_filter(text, kind, SCHEMA, actor, Profile.sql)
+        taken, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert taken <= CHECKED.weight - before + 2_000, text

@@ -15,8 +15,7 @@ from app.domain.kernel.lru import LeastRecentlyUsed
 from app.domain.kernel.object_type import AnyObject
 from app.domain.kernel.schema import Schema
 
-# A character of text becomes at most about so many bytes of tree: measured on the densest filters there are.
-BYTES_PER_CHARACTER = 120
+BYTES_PER_PART = 110  # of a tree and its arguments, at most
 CHECKED: LeastRecentlyUsed[Any, Expression] = LeastRecentlyUsed(entries=2_000, weight=16_000_000)
 
 
@@ -26,8 +25,14 @@ def checked(text: str, kind: AnyObject, schema: Schema, actor: Actor, profile: P
     known = CHECKED.get(key)
     if known is None:
         known = check(text, kind, schema, actor, profile).expression
-        CHECKED.put(key, known, len(text) * BYTES_PER_CHARACTER)
+        CHECKED.put(key, known, 8 * len(text) + BYTES_PER_PART * _parts_of(known))
     return known
+
+
+def _parts_of(node: Any) -> int:
+    if isinstance(node, tuple):
+        return 1 + sum(map(_parts_of, node))
+    return 1 + sum(_parts_of(getattr(node, one.name)) for one in fields(node)) if is_dataclass(node) else 1
 
 
 def read_filter(text: str, kind: AnyObject, schema: Schema, actor: Actor, profile: Profile) -> Expression:
