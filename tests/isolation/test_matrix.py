@@ -11,7 +11,7 @@ from tests.isolation.probes import probes
 from tests.isolation.tenants import Callers, Inhabited
 from tests.world import World
 
-INNOCENT = {"limit", "sort", "fields", "count", "expand", "object", "type", "asOf"}
+INNOCENT = {"limit", "sort", "fields", "count", "expand", "object", "objects", "type", "asOf"}
 
 
 @pytest.fixture(scope="module")

@@ -95,7 +95,7 @@ def run(name: str, product: Product, folder: Path, config: pytest.Config) -> lis
 
 
 @pytest.mark.own_server
-@pytest.mark.parametrize("page", ["docs/api.md", "docs/expressions.md"])
+@pytest.mark.parametrize("page", ["docs/api.md", "docs/expressions.md", "docs/search.md", "docs/views.md"])
 def test_the_examples_of_a_page_give_the_answers_they_show(
     page: str, fresh: Product, tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:
