@@ -177,8 +177,7 @@ def record_example(kind: AnyObject, **more: Any) -> dict[str, Any]:
     """The kind's example as it is answered when it has just been created."""
     stamps = {"createdAt": TIME, "createdBy": USER, "modifiedAt": TIME, "modifiedBy": USER}
     defaults = kind.create.model_construct().model_dump(mode="json", by_alias=True)
-    derived = {to_camel(name): (kind.read.model_fields[name].examples or [None])[0] for name in kind.derived}
-    known = {"id": ID, "version": 1, "custom": {}, **stamps, **derived, **defaults, **kind.example, **more}
+    known = {"id": ID, "version": 1, "custom": {}, **stamps, **defaults, **kind.example, **more}
     return {name: known.get(name) for name in kind.fields}
 
 

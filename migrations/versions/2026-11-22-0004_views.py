@@ -36,7 +36,6 @@ def upgrade() -> None:
         Column("columns", ARRAY(Text), nullable=False),
         Column("sort", Text),
         Column("shared", Boolean, nullable=False),
-        Column("uses", ARRAY(Text), nullable=False),
     )
     sortable = ("created_at", "modified_at", "name", "object")
     for statement in tenant_table(table, references={"owner_id": "user"}, sortable=sortable, searchable=("name",)):

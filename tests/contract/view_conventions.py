@@ -39,7 +39,7 @@ async def what_was_private_stays_so(case: Case) -> None:
     view = await created(case.client, "/views", object="account", filter="version == 7")
     await case.client.patch(f"/views/{view['id']}", json={"shared": True, "filter": None})
     (event,) = (await other.get(f"/views/{view['id']}/history")).json()["data"]
-    assert event["previous"] == {"shared": None, "filter": None, "uses": None}
+    assert event["previous"] == {"shared": None, "filter": None}
 
 
 VIEWS = (

@@ -15,4 +15,3 @@ class SavedView(Record):
     columns: Mapped[list[str]] = mapped_column(ARRAY(Text))
     sort: Mapped[str | None]
     shared: Mapped[bool]
-    uses: Mapped[list[str]] = mapped_column(ARRAY(Text))

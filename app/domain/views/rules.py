@@ -1,11 +1,10 @@
 """What a view may name, against what its reader sees of the objects."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.domain.kernel.actor import Actor
 from app.domain.kernel.object_type import AnyObject
-from app.domain.kernel.query import Expand
 from app.domain.kernel.schema import Schema
 
 MAX_HOPS = 2
@@ -40,23 +39,3 @@ def parameters(columns: Sequence[Column]) -> dict[str, str]:
     own = [one.field for one in columns if not one.hops]
     expanded = {".".join(one.hops): None for one in columns if one.hops}
     return {"fields": ",".join(("id", *own)), "expand": ",".join(expanded)}
-
-
-def uses(paths: Iterable[str], kind: AnyObject, schema: Schema) -> list[str]:
-    """The fields at the ends of `paths`, each with the name of its own object: `account.industry`."""
-    return sorted({_use(path, kind, schema) for path in paths})
-
-
-def _use(path: str, kind: AnyObject, schema: Schema) -> str:
-    names, last = path.split("."), None
-    while names and (one := schema.relations(kind).get(names[0])):
-        kind, last, names = schema.catalog[one.to], (kind, one), names[1:]
-    if names or last is None:
-        return ".".join((kind.name, *names))
-    return _reference(*last, schema)
-
-
-def _reference(kind: AnyObject, one: Expand, schema: Schema) -> str:
-    """The field that makes the relation."""
-    holder = schema.catalog[one.to] if one.many else kind
-    return f"{holder.name}.{holder.by_column[one.reference].api_name}"

@@ -39,7 +39,3 @@ class SavedViewRead(RecordRead):
     columns: list[str]
     sort: str | None
     shared: bool
-    uses: list[str] = Field(
-        description="The fields that it names, each by its own object.",
-        examples=[["account.name", "contact.createdAt", "contact.email", "contact.lastName"]],
-    )

@@ -1,10 +1,9 @@
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 from uuid import UUID
 
 from app.domain.kernel.changes import Change
 from app.domain.kernel.errors import AppError, BadRequest, Fault, Invalid, refused
-from app.domain.kernel.expression.checker import Profile, check
+from app.domain.kernel.expression.checker import Profile
 from app.domain.kernel.expression.errors import ExpressionError
 from app.domain.kernel.expression.filters import checked, refusal
 from app.domain.kernel.expression.tree import EVERYTHING
@@ -13,7 +12,7 @@ from app.domain.kernel.query import Preset
 from app.domain.records.rules import order
 from app.domain.records.service import RecordService
 from app.domain.views.objects import VIEW
-from app.domain.views.rules import column, parameters, uses
+from app.domain.views.rules import column, parameters
 from app.domain.views.schemas import SavedViewRead
 
 _MEANING = frozenset({"object", "filter", "columns", "sort"})
@@ -35,18 +34,10 @@ class ViewService(RecordService[SavedViewRead]):
         except BadRequest as error:
             raise refused(Invalid, "/sort", error.code, error.detail) from error
         try:
-            self._reads(view, kind)
+            if view.filter is not None:
+                checked(view.filter, kind, self.session.schema, self.session.actor, Profile.sql)
         except ExpressionError as error:
             raise refusal("/filter", error, Invalid) from error
-
-    def derive(self, change: Change[SavedViewRead]) -> Mapping[str, Any]:
-        view = change.after
-        if _MEANING.isdisjoint(change.fields):
-            return {}
-        kind, schema = self._object(view.object), self.session.schema
-        sorted_by = [key.removeprefix("-") for key in view.sort.split(",")] if view.sort else []
-        paths = (*self._reads(view, kind), *view.columns, *sorted_by)
-        return {"uses": uses(paths, kind, schema)}
 
     async def preset(self, view_id: UUID, kind: AnyObject) -> Preset:
         """What a list of `kind` takes from the view. Columns that the reader does not see are left out."""
@@ -83,12 +74,6 @@ class ViewService(RecordService[SavedViewRead]):
         for place, path in enumerate(view.columns):
             if column(path, kind, self.session.schema, self.session.actor) is None:
                 yield Fault(f"/columns/{place}", "unknownField", message)
-
-    def _reads(self, view: SavedViewRead, kind: AnyObject) -> tuple[str, ...]:
-        """The fields that the filter names."""
-        if view.filter is None:
-            return ()
-        return check(view.filter, kind, self.session.schema, self.session.actor, Profile.sql).fields
 
 
 def _broken(view: SavedViewRead, error: AppError) -> AppError:
