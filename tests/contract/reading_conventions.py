@@ -105,6 +105,7 @@ async def a_cursor_is_bound_to_its_question(case: Case) -> None:
     for asker, query in (
         (case.client, "sort=-name"),
         (case.client, "sort=name&employees=1"),
+        (case.client, "sort=name&filter=employees==1"),
         (case.client, "sort=name&fields=id"),
         (colleague, "sort=name"),
         (case.stranger, "sort=name"),
