@@ -16,6 +16,7 @@ from sqlalchemy import (
     FromClause,
     Integer,
     Select,
+    Subquery,
     Text,
     and_,
     bindparam,
@@ -36,7 +37,7 @@ from app.domain.kernel.object_type import AnyObject
 from app.domain.kernel.query import RELEVANCE
 from app.domain.kernel.schema import Schema
 from app.domain.kernel.search import CANDIDATES, FEW, MATCHED, Sought, SoughtShape
-from app.repositories.compile import CACHE, read_view, visible
+from app.repositories.compile import CACHE, of_tenant, read_view, visible
 from app.repositories.condition import matching
 from app.repositories.projection import as_json, document
 from app.repositories.session import Session
@@ -73,15 +74,14 @@ class Matching:
     bound: int = CANDIDATES
 
     def found(self) -> CTE:
-        """Rows of the read view with their relevance, whose hundreds tell the way of matching."""
+        """Ids with their relevance, whose hundreds tell the way of matching. The records are fetched when few are left."""
         ways = [self._way("word", self._whole)]
         for name, test in self._partial():
             ways.append(self._way(name, test, ways, self._is_wanted(name, ways)))
         if any(self.shape.forgiving):
             ways.append(self._way("similar", self._alike, ways, _together(ways) < _number(FEW)))
         together = union_all(*(select(one) for one in ways)).subquery(f"{self.kind.name}_ways")
-        rows = select(*(together.c[one.name] for one in self.source.c), self._relevance(together))
-        best = rows.order_by(literal_column(RELEVANCE.field).desc(), together.c.id.desc())
+        best = select(together.c.id, self._relevance(together)).order_by(*_best_first(together))
         return best.limit(_number(self.bound)).cte(f"{self.kind.name}_found")
 
     def _partial(self) -> Sequence[tuple[str, Test]]:
@@ -102,16 +102,17 @@ class Matching:
     def source(self) -> FromClause:
         return read_view(self.kind.table)
 
-    def _text(self, rows: FromClause) -> ColumnElement[Any]:
+    @cached_property
+    def _text(self) -> ColumnElement[Any]:
         """The document as far as the viewer sees its fields: what is hidden must not be found either."""
         seen = tuple(field.name for field in self.schema.fields(self.kind).values())
         if {*self.kind.searchable, EXTERNAL_IDS} <= {*seen}:
-            return rows.c.search
-        return document_of(self.kind, rows, seen)
+            return self.source.c.search
+        return document_of(self.kind, self.source, seen)
 
     def _way(self, name: str, test: Test, before: Sequence[CTE] = (), wanted: ColumnElement[bool] | None = None) -> CTE:
         """The index is asked for the whole document, the rows then for what the viewer sees of it."""
-        text = self._text(self.source)
+        text = self._text
         rows, judged = matching(self.where, self.source, self.schema)
         where = [visible(self.kind, self.source, self.schema), judged, test(self.source.c.search)]
         if text is not self.source.c.search:
@@ -121,7 +122,7 @@ class Matching:
         way = _number(MATCHED.index(name) + 1)
         if name == "infix" and not self.shape.from_beginning:
             way = case((self._begun(text), _number(MATCHED.index("prefix") + 1)), else_=way)
-        found = select(*self.source.c, way.label("way")).select_from(rows).where(*where)
+        found = select(self.source.c.id, text.label("text"), way.label("way")).select_from(rows).where(*where)
         return found.limit(_number(self.bound)).cte(f"{self.kind.name}_{name}")
 
     def _whole(self, text: ColumnElement[Any]) -> ColumnElement[bool]:
@@ -144,7 +145,7 @@ class Matching:
 
     def _relevance(self, rows: FromClause) -> ColumnElement[int]:
         """Within a way: how many of the words are whole, and whether all stand together, best at the start."""
-        text, phrase, number = self._text(rows), _parameter("phrase"), len(self.shape.forgiving)
+        text, phrase, number = rows.c.text, _parameter("phrase"), len(self.shape.forgiving)
         at = func.strpos(text, phrase)
         together = case((at == _number(1), _number(_AT_START)), (at > _number(0), _number(_TOGETHER)), else_=_number(0))
         whole = [
@@ -177,8 +178,8 @@ def everywhere(kinds: Sequence[AnyObject], shape: SoughtShape, schema: Schema) -
 def _group(matching: Matching, place: int) -> Select[Any]:
     """The hits of one kind, and by what groups are ordered."""
     kind, found, limit = matching.kind, matching.found(), _parameter("limit", Integer())
-    best_first = (found.c[RELEVANCE.field].desc(), found.c.id.desc())
-    rows = select(found, func.row_number().over(order_by=best_first).label("place")).subquery(f"{kind.name}_rows")
+    best_some = select(found).order_by(*_best_first(found)).limit(limit + _number(1))
+    rows = in_order(kind, best_some.subquery(f"{kind.name}_best"))
     hit, within = _hit(matching, rows), rows.c.place <= limit
     shown = aggregate_order_by(func.row_to_json(hit.table_valued(), type_=JSON), rows.c.place)
     columns = (
@@ -187,7 +188,7 @@ def _group(matching: Matching, place: int) -> Select[Any]:
         (func.count() > limit).label("hasMore"),
     )
     named = rows.join(hit, true())
-    group = select(*columns).select_from(named).where(rows.c.place <= limit + _number(1)).subquery(f"{kind.name}_group")
+    group = select(*columns).select_from(named).subquery(f"{kind.name}_group")
     best = select(func.max(found.c[RELEVANCE.field])).scalar_subquery()
     shown_group = func.row_to_json(group.table_valued(), type_=JSON).label("body")
     return select(shown_group, best.label("best"), _number(place).label("place")).select_from(group)
@@ -208,6 +209,23 @@ def _hit(matching: Matching, rows: FromClause) -> LateralFromClause:
         as_json(doc).label("record"),
     )
     return select(*columns).select_from(doc).correlate(rows).lateral("hit")
+
+
+def with_records(kind: AnyObject, found: FromClause) -> Select[Any]:
+    """What was found with the columns of the read view."""
+    view = read_view(kind.table)
+    rows = select(*view.c, found.c[RELEVANCE.field]).select_from(found.join(view, found.c.id == view.c.id))
+    return rows.where(of_tenant(view))
+
+
+def in_order(kind: AnyObject, found: FromClause) -> Subquery:
+    """The same, with the place of each in the order of relevance."""
+    place = func.row_number().over(order_by=_best_first(found)).label("place")
+    return with_records(kind, found).add_columns(place).subquery(f"{kind.name}_records")
+
+
+def _best_first(found: FromClause) -> tuple[ColumnElement[Any], ...]:
+    return literal_column(RELEVANCE.field).desc(), found.c.id.desc()
 
 
 def _words(text: ColumnElement[Any]) -> ColumnElement[Any]:
