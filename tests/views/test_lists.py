@@ -5,11 +5,13 @@ from typing import Any
 import pytest
 
 from app.domain.kernel.ids import uuid7
+from app.domain.kernel.schema import Schema
+from app.domain.registry import CATALOG
 from app.repositories.session import Session
 from tests.contract.sample import without_request_id
 from tests.factories.accounts import make_account, make_contact
 from tests.factories.views import make_view
-from tests.world import Client, World
+from tests.world import Client, World, running
 
 SIZES = (("A", 5), ("B", 50), ("C", 500), ("D", 5_000))
 
@@ -146,3 +148,43 @@ async def test_a_view_costs_one_statement_more(
     monkeypatch.setattr(Session, "_row", counted)
     await names(client, f"view={view['id']}")
     assert len(asked) == 2
+
+
+async def test_what_the_reader_does_not_see_is_left_out_of_the_columns_and_breaks_the_rest(
+    client: Client, world: World, view: dict[str, Any]
+) -> None:
+    """Who wrote the view sees the field, and somebody with another schema does not."""
+    shown = await make_view(client, name="Shown", columns=["employees", "owner.name", "owner.region"], shared=True)
+    sorted_by = await make_view(client, name="Sorted", sort="-employees,name", shared=True)
+    hidden = {"account": frozenset({"employees"}), "user": frozenset({"region"})}
+    async with running(world.place, schema=Schema(CATALOG, hidden=hidden)) as other:
+        reader = Client(other.app, client.tenant_id, client.user_id, client.key)
+        rows = (await reader.get(f"/accounts?view={shown['id']}")).json()["data"]
+        filtered, ordered = [await reader.get(f"/accounts?view={one['id']}") for one in (view, sorted_by)]
+
+    assert {tuple(row) for row in rows} == {("id", "owner")}
+    assert "region" not in rows[0]["owner"]
+    for answer, name, reason in ((filtered, "Finance", "unknownField"), (ordered, "Sorted", "badSort")):
+        assert (answer.status_code, answer.json()["code"]) == (400, "brokenView")
+        (fault,) = answer.json()["errors"]
+        assert fault["pointer"] == "view"
+        assert fault["params"].items() >= {"view": name, "reason": reason}.items()
+    params = filtered.json()["errors"][0]["params"]
+    assert (params["position"], params["end"]) == (0, 9)
+
+
+async def test_a_view_over_records_that_the_key_may_not_read_cannot_be_used(client: Client, world: World) -> None:
+    view = await make_view(client, object="contact", filter="account.name == 'Acme'", columns=["account.name"])
+    columns = await make_view(client, object="contact", columns=["lastName", "account.name"])
+    await make_contact(client, lastName="Hopper")
+    narrow = await world.key_of(client, scopes=["views:read", "contacts:read"])
+    broken = await narrow.get(f"/contacts?view={view['id']}")
+    assert (broken.status_code, broken.json()["code"]) == (400, "brokenView")
+    assert broken.json()["errors"][0]["params"]["reason"] == "missingScope"
+    (row,) = (await narrow.get(f"/contacts?view={columns['id']}")).json()["data"]
+    assert row == {"id": row["id"], "lastName": "Hopper"}
+
+
+async def test_a_view_is_searched_in_like_any_list(client: Client, view: dict[str, Any]) -> None:
+    assert await names(client, f"view={view['id']}&q=c") == ["C"]
+    assert await names(client, f"view={view['id']}&q=a") == []
