@@ -33,7 +33,7 @@ def main() -> None:
         begun = time.monotonic()
         data = asyncio.run(filled(place.admin_url, place.url, folder, Scale()))
         _say(f"The data are ready after {time.monotonic() - begun:.0f} s.")
-        if not options.works:
+        if options.write:
             save_plans(place, data, PLANS)
         lines = []
         for line in measured(place, data, options.works or NAMES, options.rounds):
@@ -57,9 +57,8 @@ def _running(folder: Path) -> Iterator[Place]:
 def _tell(lines: list[Line], where: str, options: argparse.Namespace) -> None:
     text = f"{table(lines)}\n\n{where}\n"
     _say("\n" + text)
-    if not options.works:
-        RESULTS.write_text(text)
     if options.write:
+        RESULTS.write_text(text)
         put_between_markers(README, text)
 
 
@@ -71,7 +70,9 @@ def _options() -> argparse.Namespace:
         "--peers", type=Path, metavar="FILE", help="measure the servers that FILE names, and nothing else"
     )
     parser.add_argument("--rounds", type=int, default=7, help="how often limit and product take turns")
-    parser.add_argument("--write", action="store_true", help="put the table into README.md")
+    parser.add_argument(
+        "--write", action="store_true", help="write bench/results.md, bench/plans and the table of README.md"
+    )
     options = parser.parse_args()
     if unknown := set(options.works) - set(KNOWN):
         parser.error(f"there is no {', '.join(sorted(unknown))}; known are {', '.join(KNOWN)}")
