@@ -43,11 +43,20 @@ async def _plans(place: Place, tenant: Tenant) -> list[tuple[str, str]]:
 
 
 async def _plan(connection: asyncpg.Connection, statement: Statement, parameters: dict[str, Any]) -> str:
-    arguments = statement.arguments(parameters)
+    """Prepared in SQL: what EXPLAIN is given as a parameter it would plan for that value, which no later call does."""
+    given = ", ".join(map(_literal, statement.arguments(parameters)))
+    await connection.execute(f"prepare measured as {statement.sql}")
     for _ in range(EXECUTIONS):
-        await connection.fetch(statement.sql, *arguments)
-    rows = await connection.fetch(f"explain (analyze, buffers) {statement.sql}", *arguments)
+        await connection.execute(f"execute measured ({given})")
+    rows = await connection.fetch(f"explain (analyze, buffers) execute measured ({given})")
+    await connection.execute("deallocate measured")
     return f"{statement.sql}\n\n" + "\n".join(row[0] for row in rows)
+
+
+def _literal(value: Any) -> str:
+    """Of our own arguments: ids, numbers, words and lists of them."""
+    text = "{" + ",".join(f'"{one}"' for one in value) + "}" if isinstance(value, list | tuple) else str(value)
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _statements(tenant: Tenant) -> Iterator[tuple[str, Statement, dict[str, Any]]]:
