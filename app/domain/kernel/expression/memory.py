@@ -6,6 +6,7 @@ beside a literal, is one closure and not three.
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, TypeAlias
 
 from app.domain.kernel.expression import scalars
@@ -88,8 +89,15 @@ def _compare(node: Compare, arguments: Arguments) -> Holding:
     if constant is None or isinstance(constant, Bound):
         return _COMPARED[comparison](value_reader(left, arguments), value_reader(right, arguments))
     if isinstance(left, Field) and _is_plain(left):
-        return _FIELD_TO_CONSTANT[comparison](key_of(left), constant)
+        return _FIELD_TO_CONSTANT[comparison](key_of(left), _as_stored(left, constant))
     return _TO_CONSTANT[comparison](value_reader(left, arguments), constant)
+
+
+def _as_stored(field: Field, constant: Any) -> Any:
+    """A whole number as an `int`, beside which most stored ones, being of that type, are compared twice as fast."""
+    if isinstance(constant, Decimal) and field.currency is None and not field.custom and constant == int(constant):
+        return int(constant)
+    return constant
 
 
 def _compare_fields(comparison: Comparison, left: Field, right: Field) -> Holding:
@@ -106,7 +114,11 @@ def _compare_fields(comparison: Comparison, left: Field, right: Field) -> Holdin
 
 
 def _one_of(node: OneOf, arguments: Arguments) -> Holding:
-    listed, read = frozenset(arguments[node.values.index]), value_reader(node.value, arguments)
+    listed = frozenset(arguments[node.values.index])
+    if isinstance(node.value, Field) and _is_plain(node.value):
+        key = key_of(node.value)
+        return lambda r, _: r[key] in listed
+    read = value_reader(node.value, arguments)
     return lambda r, s: read(r, s) in listed
 
 
@@ -242,6 +254,9 @@ def _all(node: And, arguments: Arguments) -> Holding:
     if len(parts) == 2:
         a, b = parts
         return lambda r, s: a(r, s) and b(r, s)
+    if len(parts) == 3:
+        a, b, c = parts
+        return lambda r, s: a(r, s) and b(r, s) and c(r, s)
 
     def every(r: Row, s: Scope) -> bool:
         for holds in parts:  # noqa: SIM110  # all() over a generator costs twice as much
