@@ -45,7 +45,7 @@ class Watched(Session):
         self.ran: list[tuple[Statement, list[Any]]] = []
 
     async def _row(self, statement: Statement, parameters: Any) -> asyncpg.Record | None:
-        self.ran.append((statement, statement.arguments({"tenant": self.actor.tenant_id, **parameters})))
+        self.ran.append((statement, statement.arguments({**self._asking, **parameters})))
         return await super()._row(statement, parameters)
 
 
@@ -199,5 +199,7 @@ def literal(value: Any) -> str:
         return "null"
     if isinstance(value, bytes):
         return f"'\\x{value.hex()}'"
+    if isinstance(value, list):
+        return f"array[{', '.join(map(literal, value))}]"
     text = json.dumps(value) if isinstance(value, dict) else str(value)
     return "'" + text.replace("'", "''") + "'"
