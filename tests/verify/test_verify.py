@@ -32,6 +32,10 @@ OTHER = {
     "text[]": "{0} || array['x']",
     "jsonb": """{0} || '{{"planted": "x"}}'""",
 }
+WRITTEN = """
+select string_agg(quote_ident(attname), ', ' order by attnum) from pg_attribute
+ where attrelid = quote_ident($1)::regclass and attnum > 0 and not attisdropped and attgenerated = ''
+"""
 MAKE = {
     "user": make_user,
     "account": make_account,
@@ -91,17 +95,20 @@ async def by_hand(place: Place, table: str, *statements: str) -> AsyncIterator[N
     """Behind the back of every check the statements change the table, which is put back afterwards."""
     async with place.connect() as administrator:
         await administrator.execute("set session_replication_role = replica")
-        await administrator.execute(f'create temp table before as select * from "{table}"')
+        columns = await administrator.fetchval(WRITTEN, table)
+        await administrator.execute(f'create temp table before as select {columns} from "{table}"')
         try:
             for statement in statements:
                 assert await administrator.execute(statement) not in ("UPDATE 0", "DELETE 0", "INSERT 0 0"), statement
             yield
         finally:
-            await administrator.execute(f'delete from "{table}"; insert into "{table}" select * from before')
+            put_back = f'insert into "{table}" ({columns}) select * from before'
+            await administrator.execute(f'delete from "{table}"; {put_back}')
 
 
 def columns_of(kind: AnyObject) -> list[str]:
-    return [column.name for column in kind.table.c]
+    """All but the one that PostgreSQL writes by itself."""
+    return [column.name for column in kind.table.c if column.name != "search"]
 
 
 async def another(place: Place, table: str, column: str) -> str:
@@ -299,8 +306,9 @@ async def test_findings_are_sentences_without_values(own: World, leaves: Leaves)
 
 CLONES = """
 with template as (select * from product where id = $1),
-     clone as (insert into product select other.* from template, generate_series(1, $2) number, jsonb_populate_record(
-       null::product, to_jsonb(template) || jsonb_build_object('id', md5(number::text)::uuid)) other returning *)
+     copy as (select other.* from template, generate_series(1, $2) number, jsonb_populate_record(
+       null::product, to_jsonb(template) || jsonb_build_object('id', md5(number::text)::uuid)) other),
+     clone as (insert into product (<columns>) select <columns> from copy returning *)
 insert into event (tenant_id, id, settle, at, object, record_id, version, type, actor_id, origin, changes, data)
 select clone.tenant_id, (left(event.id::text, 24) || right(clone.id::text, 12))::uuid, clone.settle, clone.created_at, 'product', clone.id, 1, 'product.created',
        clone.created_by, 'api', event.changes,
@@ -313,7 +321,8 @@ async def test_nine_thousand_records_take_seconds(database_copy: Place) -> None:
     async with running(database_copy) as world:
         model = await make_product(await world.tenant())
     async with database_copy.connect() as administrator:
-        await administrator.execute(CLONES, UUID(model["id"]), 9_000)
+        columns = await administrator.fetchval(WRITTEN, "product")
+        await administrator.execute(CLONES.replace("<columns>", columns), UUID(model["id"]), 9_000)
     began = time.monotonic()
 
     findings = await verify(database_copy.url)
