@@ -9,7 +9,17 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-RECORD = ("tenant_id", "id", "version", "settle", "owner_id", "created_at", "created_by", "modified_at", "modified_by")
+RECORD: tuple[str, ...] = (
+    "tenant_id",
+    "id",
+    "version",
+    "settle",
+    "owner_id",
+    "created_at",
+    "created_by",
+    "modified_at",
+    "modified_by",
+)
 RECORD += ("external_ids", "custom")
 OWN = {
     "user": ("name", "email", "manager_id", "region", "role", "status"),

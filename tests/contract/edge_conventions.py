@@ -5,6 +5,7 @@ import asyncio
 import httpx
 
 from app import main
+from app.api import answer as answers
 from app.api import auth, errors
 from app.api.limits import Admission
 from app.api.v1 import governance
@@ -172,28 +173,30 @@ EDGE = (
         name="preflight",
         rule="Other origins may use every method, PATCH and DELETE included, with our headers.",
         proof=a_browser_may_ask,
-        mutation=without_in(lambda case: [(case.world.app, "allow_methods", ("GET", "POST"))]),
+        mutation=without_in(lambda case: [(case.world.app.cors, "allow_methods", ("GET", "POST"))]),
     ),
     Convention(
         topic="browser",
         name="exposed headers",
         rule="Other origins may read our headers, on problems, too.",
         proof=a_browser_may_read_problems_and_headers,
-        mutation=without_in(lambda case: [(case.world.app, "simple_headers", {"Access-Control-Allow-Origin": "*"})]),
+        mutation=without_in(
+            lambda case: [(case.world.app.cors, "simple_headers", {"Access-Control-Allow-Origin": "*"})]
+        ),
     ),
     Convention(
         topic="browser",
         name="compression",
         rule="Answers over 1 kB are packed for who asks for it.",
         proof=long_answers_are_packed_for_who_unpacks_them,
-        mutation=without_in(lambda case: [(case.world.app.app.app, "minimum_size", 10**9)]),
+        mutation=without((answers, "PACKED_FROM_BYTES", 10**9)),
     ),
     Convention(
         topic="browser",
         name="no compression",
         rule="Short answers are not packed, nor any for who did not ask.",
         proof=other_answers_are_not_packed,
-        mutation=without_in(lambda case: [(case.world.app.app.app, "minimum_size", 0)]),
+        mutation=without((answers, "PACKED_FROM_BYTES", 0)),
     ),
     Convention(
         topic="discovery",

@@ -12,6 +12,7 @@ from app.domain.kernel.expression.checker import check
 from app.domain.kernel.expression.errors import ExpressionError
 from app.domain.kernel.expression.tree import EVERYTHING, Expression
 from app.domain.kernel.ids import uuid7
+from app.domain.records import service
 from tests.contract.convention import Case, Convention, always, created, is_problem, without
 
 
@@ -97,7 +98,7 @@ FILTERS = (
         name="who and when",
         rule="`me()`, `now()` and `today()` are those of the request.",
         proof=an_expression_knows_who_asks_and_when,
-        mutation=without((listing, "bind", lambda one, actor, now: filters.bind(one, replace(actor, id=uuid7()), now))),
+        mutation=without((service, "bind", lambda one, actor, now: filters.bind(one, replace(actor, id=uuid7()), now))),
     ),
     Convention(
         topic="events",

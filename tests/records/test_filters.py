@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from app.api import listing
 from app.domain.governance.service import administrator
 from app.domain.kernel.clock import utc_now
 from app.domain.kernel.expression import filters
@@ -14,6 +13,7 @@ from app.domain.kernel.expression.filters import CHECKED, read_filter
 from app.domain.kernel.expression.functions import Profile
 from app.domain.kernel.ids import uuid7
 from app.domain.kernel.lru import LeastRecentlyUsed
+from app.domain.records import service
 from app.domain.registry import CATALOG, SCHEMA
 from app.repositories.compile import CACHE
 from tests.contract.convention import is_problem
@@ -179,7 +179,7 @@ async def test_today_is_the_day_in_the_time_zone_of_the_tenant(world: World, mon
     async with world.place.connect("rapport_owner") as owner:
         await owner.execute("update tenant set time_zone = 'Pacific/Auckland' where tenant_id = $1", far.tenant_id)
     evening = utc_now().replace(hour=20)
-    monkeypatch.setattr(listing, "utc_now", lambda: evening)
+    monkeypatch.setattr(service, "utc_now", lambda: evening)
     days = [evening.date() + timedelta(days=days) for days in (-1, 0, 1)]
     for client, today in ((near, days[1]), (far, days[2])):
         for day in days:
