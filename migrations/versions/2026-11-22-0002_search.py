@@ -9,18 +9,10 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-RECORD: tuple[str, ...] = (
-    "tenant_id",
-    "id",
-    "version",
-    "settle",
-    "owner_id",
-    "created_at",
-    "created_by",
-    "modified_at",
-    "modified_by",
+RECORD = (
+    *("tenant_id", "id", "version", "settle", "owner_id", "created_at", "created_by", "modified_at", "modified_by"),
+    *("external_ids", "custom"),
 )
-RECORD += ("external_ids", "custom")
 OWN = {
     "user": ("name", "email", "manager_id", "region", "role", "status"),
     "account": (

@@ -23,7 +23,8 @@ async def statuses(callers: Callers, admin: Client, route: ApiRoute) -> dict[str
     found = {}
     for name, caller in callers.by_name.items():
         path, body = await _path(admin, route, caller), _body(route)
-        answer = await caller.request(route.method, path, json=body)
+        query = {one.name: one.schema["examples"][0] for one in route.parameters if one.required}
+        answer = await caller.request(route.method, path, params=query, json=body)
         found[name] = answer.status_code
     answer = await admin.request(route.method, await _path(admin, route, admin), headers={"Authorization": ""})
     return found | {"nobody": answer.status_code}

@@ -65,7 +65,7 @@ class Sought:
         forgiving = [_is_forgiving(word) for word in self.words]
         few = tuple(one and sum(forgiving[:place]) < MAX_ALIKE for place, one in enumerate(forgiving))
         is_common = max(map(len, self.words)) <= _LONGEST_COMMON
-        return SoughtShape(few, len(self.pieces), from_beginning=is_common or "".join(self.words).isdigit())
+        return SoughtShape(few, len(self.pieces), from_beginning=is_common or len(self.pieces) != len(self.words))
 
     def parameters(self) -> dict[str, Any]:
         return {
