@@ -85,9 +85,30 @@ account.opportunities.exists(o, o.amount > 10)
 account.owner.role == "admin"
 !(account.employees > 10)
 """
+CALENDAR = ("addMonths({}, 1)", "addDays({}, 99999999999999999999)", "addMonths({}, -99999999999999999999)")
+
+
+def nested(call: str, times: int) -> str:
+    value = "custom.renewal"
+    for _ in range(times):
+        value = call.format(value)
+    return f"{value} > today()"
+
+
+DEEP = (
+    *(nested(call, times) for call in CALENDAR for times in (1, 22)),
+    f"{' * '.join(['custom.budget'] * 20)} != 0",
+    "createdAt" + ' + duration("1000000d")' * 6 + " == null",
+    "createdAt" + ' - duration("1000000d")' * 6 + " == null",
+    f"{' - '.join(['annualRevenue'] * 20)} < 0",
+    f"{'(' * 10}annualRevenue{' / 0.00000000000000000001)' * 10} > 0",
+    f"{'min(' * 20}annualRevenue{', employees)' * 20} < 10",
+    f"{'!(' * 20}annualRevenue > 10{')' * 20}",
+)
 HIDDEN = ("country == null", "annualRevenue > 10", "parent.country == null", "contacts.exists(c, true)")
 TRAPS = (
     *(Question("account", one) for one in ACCOUNTS.strip().splitlines()),
+    *(Question("account", one) for one in DEEP),
     *(Question("opportunity", one, viewer) for one in NARROWED.strip().splitlines() for viewer in (0, 1)),
     *(Question("account", one, 1, refused=True) for one in HIDDEN),
 )
