@@ -83,13 +83,13 @@ class Valid:
         self._turn_the_page(case)
 
     def _ask(self, case: Any) -> None:
-        """By a filter that is an expression, and by a view of the same object."""
+        """By a filter that is an expression, by words, and by a view of the same object."""
         plural = case.path.removeprefix(PREFIX).split("/")[1]
         if isinstance(case.query, dict) and "filter" in case.query and plural == "events":
             case.query.setdefault("object", "account")
         for asked in (case.query, case.body if case.path.endswith("/query") else {}):
             if isinstance(asked, dict):
-                meant = {"filter": FILTER, "view": self.views.get(plural)}
+                meant = {"filter": FILTER, "q": "ada lov", "view": self.views.get(plural)}
                 asked |= {name: one for name, one in meant.items() if name in asked}
 
     def _aim(self, case: Any) -> None:
