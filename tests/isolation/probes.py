@@ -178,10 +178,8 @@ def _questions(route: ApiRoute, kind: AnyObject | None, ours: Inhabited, theirs:
     if any(parameter.name == "q" for parameter in route.parameters):
         asked = ({"q": theirs.mark}, {"q": UNKNOWN_MARK})
         yield Probe(route, "q", *(Ask(method="GET", path=route.path, query=one) for one in asked))
-    if any(parameter.name == "recordId" for parameter in route.parameters):
-        for record in (*theirs.records.values(), *theirs.binned.values()):
-            asked = ({"recordId": record["id"]}, {"recordId": str(uuid7())})
-            yield Probe(route, "recordId", *(Ask(method="GET", path=route.path, query=one) for one in asked))
+    if route.path == "/events":
+        yield from _events(route, theirs)
     if kind and route.method == "GET" and route.path == f"/{kind.plural}":
         yield from _led_away(route, kind)
         views = ({"view": one} for one in (theirs.records["views"]["id"], str(uuid7())))
@@ -197,6 +195,15 @@ def _questions(route: ApiRoute, kind: AnyObject | None, ours: Inhabited, theirs:
         yield Probe(route, "q in the body", *words)
         views = ({"view": one} for one in (theirs.records["views"]["id"], str(uuid7())))
         yield Probe(route, "view in the body", *(Ask(method="POST", path=route.path, body=one) for one in views))
+
+
+def _events(route: ApiRoute, theirs: Inhabited) -> Iterator[Probe]:
+    for record in (*theirs.records.values(), *theirs.binned.values()):
+        asked = ({"recordId": record["id"]}, {"recordId": str(uuid7())})
+        yield Probe(route, "recordId", *(Ask(method="GET", path=route.path, query=one) for one in asked))
+    ids = (theirs.records["accounts"]["id"], str(uuid7()))
+    written = ({"object": "account", "filter": f'id == "{one}"'} for one in ids)
+    yield Probe(route, "filter", *(Ask(method="GET", path=route.path, query=one) for one in written))
 
 
 def _resumed(route: ApiRoute, ours: Inhabited, theirs: Inhabited) -> Iterator[Probe]:

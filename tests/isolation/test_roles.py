@@ -4,6 +4,7 @@ import json
 import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -41,7 +42,8 @@ async def _path(admin: Client, route: ApiRoute, caller: Client) -> str:
         if path.endswith("/restore"):
             assert (await admin.delete(f"/{route.tag}/{record['id']}")).status_code == 204
         path = path.replace("{id}", record["id"]).replace("{externalId}", known.get("externalIds", {}).get("erp", ""))
-    return path.replace("{externalId}", str(uuid7()))
+    needed = {one.name: one.schema["examples"][0] for one in route.parameters if one.place == "query" and one.required}
+    return path.replace("{externalId}", str(uuid7())) + (f"?{urlencode(needed)}" if needed else "")
 
 
 def _creation(tag: str) -> ApiRoute:
