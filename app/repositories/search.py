@@ -43,6 +43,7 @@ from app.repositories.projection import as_json, document
 from app.repositories.session import Session
 
 EXTERNAL_IDS = "external_ids"
+IN_A_BOX = 200  # candidates of each object where all are searched at once
 Test: TypeAlias = Callable[[ColumnElement[Any]], ColumnElement[bool]]
 TEXT = Text()
 _SPACE: ColumnElement[str] = literal_column("' '")
@@ -169,7 +170,7 @@ async def hits(session: Session, kinds: Sequence[AnyObject], wanted: Sought, lim
 
 def everywhere(kinds: Sequence[AnyObject], shape: SoughtShape, schema: Schema) -> Select[Any]:
     """One row: a JSON array with a group for each kind that has hits, the group with the best hit first."""
-    matchings = [Matching(kind, schema, shape, EVERYTHING.shape) for kind in kinds]
+    matchings = [Matching(kind, schema, shape, EVERYTHING.shape, IN_A_BOX) for kind in kinds]
     rows = union_all(*(_group(one, place) for place, one in enumerate(matchings))).subquery("groups")
     order = aggregate_order_by(rows.c.body, rows.c.best.desc(), rows.c.place)
     return select(func.json_agg(order, type_=JSON).filter(rows.c.best.is_not(None)).label("groups"))

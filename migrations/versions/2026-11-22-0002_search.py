@@ -36,7 +36,8 @@ SEARCHABLE = {
 
 # Compatibility forms and accents go, and letters that have no accent but are typed as if they had. Words are told apart
 # by code points and not by the classes of the locale, so that Python folds a query alike. Text of ASCII, which is most,
-# takes the short way. PL/pgSQL, because PostgreSQL would start an executor for each call of an SQL function.
+# takes the short way, and so does what is left of a Latin text without its accents. PL/pgSQL, because PostgreSQL would
+# start an executor for each call of an SQL function.
 FOLD = r"""
 CREATE FUNCTION app_search(value text) RETURNS text LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 DECLARE
@@ -45,9 +46,13 @@ BEGIN
   IF octet_length(folded) = length(folded) THEN
     RETURN ' ' || btrim(regexp_replace(lower(folded), '[^a-z0-9]+', ' ', 'g')) || ' ';
   END IF;
-  folded := translate(lower(normalize(folded, NFKD)), E'łøđħŧŋð\u0131\u03c2', E'lodhtndi\u03c3');
+  folded := regexp_replace(lower(normalize(folded, NFKD)), '[\u0300-\u036f]+', '', 'g');
+  folded := translate(folded, E'łøđħŧŋð\u0131\u03c2', E'lodhtndi\u03c3');
   folded := replace(replace(replace(replace(folded, 'ß', 'ss'), 'æ', 'ae'), 'œ', 'oe'), 'þ', 'th');
-  folded := normalize(regexp_replace(folded, '[\u0300-\u036f\u0591-\u05bd\u064b-\u065f\u0670\u1ab0-\u1aff\u1dc0-\u1dff'
+  IF octet_length(folded) = length(folded) THEN
+    RETURN ' ' || btrim(regexp_replace(folded, '[^a-z0-9]+', ' ', 'g')) || ' ';
+  END IF;
+  folded := normalize(regexp_replace(folded, '[\u0591-\u05bd\u064b-\u065f\u0670\u1ab0-\u1aff\u1dc0-\u1dff'
     '\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f]', '', 'g'), NFKC);
   RETURN ' ' || btrim(regexp_replace(lower(folded), '[\u0001-\u002f\u003a-\u0040\u005b-\u0060\u007b-\u00bf\u00d7\u00f7'
     '\u2000-\u206f\u20a0-\u2bff\u2e00-\u2e7f\u3000-\u3004\u3008-\u3020\u3030\ue000-\uf8ff\U0001f000-\U0001faff]+',
