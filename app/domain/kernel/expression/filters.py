@@ -25,14 +25,14 @@ def checked(text: str, kind: AnyObject, schema: Schema, actor: Actor, profile: P
     known = CHECKED.get(key)
     if known is None:
         known = check(text, kind, schema, actor, profile).expression
-        CHECKED.put(key, known, 8 * len(text) + BYTES_PER_PART * _parts_of(known))
+        CHECKED.put(key, known, 8 * len(text) + BYTES_PER_PART * _number_of_parts(known))
     return known
 
 
-def _parts_of(node: Any) -> int:
+def _number_of_parts(node: Any) -> int:
     if isinstance(node, tuple):
-        return 1 + sum(map(_parts_of, node))
-    return 1 + sum(_parts_of(getattr(node, one.name)) for one in fields(node)) if is_dataclass(node) else 1
+        return 1 + sum(map(_number_of_parts, node))
+    return 1 + sum(_number_of_parts(getattr(node, one.name)) for one in fields(node)) if is_dataclass(node) else 1
 
 
 def read_filter(text: str, kind: AnyObject, schema: Schema, actor: Actor, profile: Profile) -> Expression:
