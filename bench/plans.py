@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 
 from app.api.listing import list_query
-from app.domain.kernel.actor import Actor, Role
+from app.domain.kernel.actor import Actor, Role, as_array
 from app.domain.kernel.query import WHOLE
 from app.domain.kernel.schema import Schema
 from app.domain.kernel.search import sought
@@ -61,9 +61,9 @@ def _literal(value: Any) -> str:
 
 def _statements(tenant: Tenant) -> Iterator[tuple[str, Statement, dict[str, Any]]]:
     actor = Actor(
-        tenant.id, tenant.user_id, tenant.user_id, Role.member, frozenset({"admin"}), 1, owners=tuple(tenant.owners)
+        tenant.id, tenant.user_id, tenant.user_id, Role.member, frozenset({"admin"}), 1, owners=as_array(tenant.owners)
     )
-    given = {"tenant": tenant.id, "owners": tenant.owners, "me": tenant.user_id, "any_owner": False}
+    given = {"tenant": tenant.id, "owners": as_array(tenant.owners), "me": tenant.user_id, "any_owner": False}
     lists = {
         "list": ("contact", [("lastName[gte]", "N"), ("sort", "lastName")]),
         "list-money": ("opportunity", [("amount[gt]", "50000"), ("sort", "-amount")]),

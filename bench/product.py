@@ -14,6 +14,7 @@ from app.api.answer import JSON, Answer
 from app.api.edge import Call
 from app.api.route import READING, ApiRoute
 from app.api.v1.routes import ROUTES
+from app.domain.kernel.actor import as_array
 from app.domain.registry import SCHEMA
 from app.main import create_app
 from app.repositories.access import Credential, find_credential
@@ -43,7 +44,7 @@ async def _with_owners(pool: Pool, key_id: UUID, deadline: float) -> Credential 
     if found is None:
         return None
     number = int(found.actor.tenant_id.hex[13:16], 16)
-    return replace(found, actor=replace(found.actor, owners=tuple(Tenant(number, 0, "").owners)))
+    return replace(found, actor=replace(found.actor, owners=as_array(Tenant(number, 0, "").owners)))
 
 
 def _application() -> Any:

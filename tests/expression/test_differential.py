@@ -9,6 +9,7 @@ from zoneinfo import available_timezones
 
 import pytest
 
+from app.domain.kernel.actor import as_array
 from app.domain.kernel.expression.checker import check
 from app.domain.kernel.expression.errors import ExpressionError
 from app.domain.kernel.schema import Schema
@@ -41,7 +42,7 @@ async def viewers(place: Place) -> list[Viewer]:
         hidden=generating.HIDDEN,
         by_owner=frozenset({"account", "contact", "opportunity"}),
     )
-    owners = {"owners": [id_of("user", number) for number in range(OWNERS)]}
+    owners = {"owners": as_array(id_of("user", number) for number in range(OWNERS))}
     return [await viewer(place, everything, {}), await viewer(place, narrowed, owners)]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from app.api import auth
+from app.domain.kernel.actor import as_array
 from app.domain.kernel.schema import Schema
 from app.domain.registry import CATALOG
 from tests.contract.convention import is_problem
@@ -97,7 +98,7 @@ async def test_the_past_of_somebody_elses_records_is_not_shown(
 
     async def find_owner(*asked: Any) -> Any:
         found = await find(*asked)
-        return found and replace(found, actor=replace(found.actor, owners=(found.actor.id,)))
+        return found and replace(found, actor=replace(found.actor, owners=as_array((found.actor.id,))))
 
     monkeypatch.setattr(auth, "find_credential", find_owner)
     mine = [(await make_account(client, ownerId=str(client.user_id)))["id"] for _ in range(2)]
