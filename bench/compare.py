@@ -87,7 +87,7 @@ def compare(both: Sides, work: Work, rounds: int, scale: float = 1.0) -> Line:
 
 
 def measure(server: Server, work: Work, requests: int, place: Place) -> Sample:
-    batches = [[work.ask() for _ in range(requests // CONNECTIONS)] for _ in range(CONNECTIONS)]
+    batches = [[work.ask(one) for _ in range(requests // CONNECTIONS)] for one in range(CONNECTIONS)]
     asked = requests // CONNECTIONS * CONNECTIONS
     database, before = cpu_of_children_us(place.postmaster), server.cpu_us()
     driven = drive(server.port, batches)
@@ -109,9 +109,9 @@ def _warmed(server: Server, work: Work, scale: float, place: Place) -> int:
 
 def _sizes(both: Sides, work: Work) -> str:
     """The bytes of an answer of both; refuses to compare what is not the same."""
-    asked = work.ask()
+    asked = work.ask(0)
     limit = ask(both.limit.port, asked)
-    product = ask(both.product.port, asked if work.same else work.ask())
+    product = ask(both.product.port, asked if work.same else work.ask(0))
     if limit[0] != product[0] or limit[0] >= 300:
         raise SystemExit(f"{work.name}: {limit[0]} of the limit, {product[0]} of the product: {product[1][:500]!r}")
     if work.same and limit[1] != product[1]:

@@ -86,6 +86,8 @@ def _list(
     kind = CATALOG[name]
     query = list_query(kind, pairs, actor, schema).query
     bound = reading.bound_for(query.limit)
-    shape = reading.PageShape(query.where.shape, query.sort, None, query.view, bound, query.counted)
+    shape = reading.PageShape(
+        query.where.shape, query.where.shape_hash, query.sort, None, query.view, bound, query.counted
+    )
     arguments = {f"a{place}": value for place, value in enumerate(query.where.arguments)}
     return compile_statement(reading.page(kind, shape, schema)), {**given, **arguments, "limit": query.limit}

@@ -16,7 +16,7 @@ from app.api.route import READING, ApiRoute
 from app.api.v1.routes import ROUTES
 from app.domain.kernel.actor import as_array
 from app.domain.registry import SCHEMA
-from app.main import create_app
+from app.main import create_app, spare_what_stays
 from app.repositories.access import Credential, find_credential
 from app.repositories.pool import Pool
 from app.settings import Settings
@@ -52,7 +52,9 @@ def _application() -> Any:
     if guarded:
         auth.find_credential = _with_owners  # type: ignore[attr-defined]  # a stand-in for what grants will do there
     routes = (*ROUTES, *(_stand_in(number) for number in range(STAND_INS)))
-    return create_app(Settings(), schema=GUARDED if guarded else SCHEMA, routes=routes)
+    made = create_app(Settings(), schema=GUARDED if guarded else SCHEMA, routes=routes)
+    spare_what_stays()
+    return made
 
 
 app = _application()

@@ -172,7 +172,7 @@ async def test_a_filter_of_a_small_tenant_never_walks_through_a_large_one(filled
 async def test_a_page_of_a_relation_filter_stops_when_it_is_full(filled: Place, kind: str, text: str) -> None:
     expression = check(text, CATALOG[kind], SCHEMA, actor(LARGE, LARGE)).expression
     sort = (Sort("modified_at", descending=True),)
-    shape = PageShape(expression.shape, sort, None, WHOLE, bound=50, counted=False)
+    shape = PageShape(expression.shape, expression.shape_hash, sort, None, WHOLE, bound=50, counted=False)
     for tenant, repeated in product(ROWS, (0, 10)):
         plan = await looked_at(filled, tenant, page(CATALOG[kind], shape, SCHEMA), expression.arguments, repeated)
         assert plan.rows <= 4_000
