@@ -23,8 +23,8 @@ def deep(place: Place, data: Data) -> Iterator[Line]:
     largest = data.tenants[0]
     with serving("product", "bench.product:app", product_environment(place)) as product:
         cursor = _cursor(product, largest, min(DEPTH, largest.contacts * 3 // 4))
-        first = Work("first page", lambda: read(largest, LIST), 400, 1.2)
-        far = Work("keyset at 300,000", lambda: read(largest, f"{LIST}&cursor={cursor}"), 400, 1.2)
+        first = Work("first page", lambda _: read(largest, LIST), 400, 1.2)
+        far = Work("keyset at 300,000", lambda _: read(largest, f"{LIST}&cursor={cursor}"), 400, 1.2)
         yield _against(product, place, first, far)
 
 
@@ -35,9 +35,9 @@ def tenants(place: Place, data: Data) -> Iterator[Line]:
     large, many = cycle(data.tenants[:10]), data.tenants[10:]
     sixty_four, thousand = cycle(many[:64]), cycle(many)
     with serving("product", "bench.product:app", product_environment(place)) as product:
-        hit = Work("10 tenants", lambda: by.get(next(large)), 800, 1.6)
+        hit = Work("10 tenants", lambda _: by.get(next(large)), 800, 1.6)
         for name, asking in (("get, 64 tenants against 10", sixty_four), ("get, 1,000 tenants against 10", thousand)):
-            miss = Work(name, lambda asking=asking: by.get(next(asking)), 800, 1.6)  # type: ignore[misc]  # bound now
+            miss = Work(name, lambda _, asking=asking: by.get(next(asking)), 800, 1.6)  # type: ignore[misc]  # bound now
             yield _against(product, place, hit, miss, with_database=False)
 
 
