@@ -43,7 +43,6 @@ from app.repositories.projection import as_json, document
 from app.repositories.session import Session
 
 EXTERNAL_IDS = "external_ids"
-IN_A_BOX = 200  # candidates of each object where all are searched at once
 Test: TypeAlias = Callable[[ColumnElement[Any]], ColumnElement[bool]]
 TEXT = Text()
 _SPACE: ColumnElement[str] = literal_column("' '")
@@ -66,13 +65,12 @@ def document_of(kind: AnyObject, source: FromClause, texts: Sequence[str]) -> Co
 
 @dataclass(frozen=True)
 class Matching:
-    """The records of one kind that match, for one viewer: at most `bound` of each way of matching."""
+    """The records of one kind that match, for one viewer: at most so many candidates of each way of matching."""
 
     kind: AnyObject
     schema: Schema
     shape: SoughtShape
     where: Condition
-    bound: int = CANDIDATES
 
     def found(self) -> CTE:
         """Ids with their relevance, whose hundreds tell the way of matching. The records are fetched when few are left."""
@@ -83,7 +81,7 @@ class Matching:
             ways.append(self._way("similar", self._alike, ways, _together(ways) < _number(FEW)))
         together = union_all(*(select(one) for one in ways)).subquery(f"{self.kind.name}_ways")
         best = select(together.c.id, self._relevance(together)).order_by(*_best_first(together))
-        return best.limit(_number(self.bound)).cte(f"{self.kind.name}_found")
+        return best.limit(_number(CANDIDATES)).cte(f"{self.kind.name}_found")
 
     def _partial(self) -> Sequence[tuple[str, Test]]:
         """What is found within words has the beginnings among it, so that one scan does, unless it finds too many."""
@@ -96,7 +94,7 @@ class Matching:
         """Beginnings are sought after pieces where those were so many that some may have been missed."""
         is_second_look = name == "prefix" and len(before) > 1
         return (
-            _together(before[-1:]) >= _number(self.bound) if is_second_look else _together(before) < _number(self.bound)
+            _together(before[-1:]) >= _number(CANDIDATES) if is_second_look else _together(before) < _number(CANDIDATES)
         )
 
     @cached_property
@@ -124,7 +122,7 @@ class Matching:
         if name == "infix" and not self.shape.from_beginning:
             way = case((self._begun(text), _number(MATCHED.index("prefix") + 1)), else_=way)
         found = select(self.source.c.id, text.label("text"), way.label("way")).select_from(rows).where(*where)
-        return found.limit(_number(self.bound)).cte(f"{self.kind.name}_{name}")
+        return found.limit(_number(CANDIDATES)).cte(f"{self.kind.name}_{name}")
 
     def _whole(self, text: ColumnElement[Any]) -> ColumnElement[bool]:
         return _words(text).contains(_hidden("words", ARRAY(Text())))
@@ -170,7 +168,7 @@ async def hits(session: Session, kinds: Sequence[AnyObject], wanted: Sought, lim
 
 def everywhere(kinds: Sequence[AnyObject], shape: SoughtShape, schema: Schema) -> Select[Any]:
     """One row: a JSON array with a group for each kind that has hits, the group with the best hit first."""
-    matchings = [Matching(kind, schema, shape, EVERYTHING.shape, IN_A_BOX) for kind in kinds]
+    matchings = [Matching(kind, schema, shape, EVERYTHING.shape) for kind in kinds]
     rows = union_all(*(_group(one, place) for place, one in enumerate(matchings))).subquery("groups")
     order = aggregate_order_by(rows.c.body, rows.c.best.desc(), rows.c.place)
     return select(func.json_agg(order, type_=JSON).filter(rows.c.best.is_not(None)).label("groups"))

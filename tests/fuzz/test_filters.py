@@ -36,7 +36,7 @@ from tests.fuzz.problem import problem_of
 from tests.run import Run
 from tests.world import Client, Place, World, running
 
-COUNT = int(os.environ.get("FILTERS", "1000"))
+COUNT = int(os.environ.get("FILTERS", "300"))
 SLOW_S = 2.0
 TENANT = "insert into tenant (tenant_id, name, time_zone, locale, currency) values ($1, 'x', 'UTC', 'en', 'EUR')"
 ADMINISTRATOR = """update "user" set role = 'admin', status = 'active' where tenant_id = $1 and id = $2"""

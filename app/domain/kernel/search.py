@@ -14,7 +14,7 @@ from app.domain.kernel.errors import BadRequest, refused
 MAX_QUERY = 200
 MAX_WORDS = 10
 MAX_ALIKE = 4  # words of one query that are also looked for with a wrong letter
-CANDIDATES = 1_000  # records of each way of matching that are ranked
+CANDIDATES = 200  # records of each way of matching that are ranked: a thousand take longer, for the same page
 FEW = 10  # as long as there are fewer, less exact ways of matching are tried
 
 MATCHED = ("similar", "infix", "prefix", "word")  # how exactly, in rising order
