@@ -1,6 +1,7 @@
 """The plans of what is measured: generic, as the application role, with what it really read."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from bench.fill import Data, Tenant
 from bench.guard import GUARDED
 from bench.searching import as_application
 from bench.servers import Place
+from bench.write_plans import Taken, writes
 
 EXECUTIONS = 10
 
@@ -34,19 +36,35 @@ async def _plans(place: Place, tenant: Tenant) -> list[tuple[str, str]]:
     connection = await as_application(place, tenant)
     try:
         await connection.execute("set plan_cache_mode = force_generic_plan")
-        return [
-            (name, await _plan(connection, statement, parameters))
+        plans = [
+            (name, await _plan(connection, statement, statement.arguments(parameters)))
             for name, statement, parameters in _statements(tenant)
         ]
+        for schema, prefix in ((GUARDED, ""), (SCHEMA, "plain-")):
+            for name, write in (await writes(place.url, tenant, schema)).items():
+                plans.append((prefix + name, await _plan_of_write(connection, write)))
+        return plans
     finally:
         await connection.close()
 
 
-async def _plan(connection: asyncpg.Connection, statement: Statement, parameters: dict[str, Any]) -> str:
+async def _plan_of_write(connection: asyncpg.Connection, write: Taken) -> str:
+    """Run once, for it would find its own traces, and rolled back."""
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        return await _plan(connection, write.statement, write.arguments, executions=0)
+    finally:
+        await transaction.rollback()
+
+
+async def _plan(
+    connection: asyncpg.Connection, statement: Statement, arguments: list[Any], executions: int = EXECUTIONS
+) -> str:
     """Prepared in SQL: what EXPLAIN is given as a parameter it would plan for that value, which no later call does."""
-    given = ", ".join(map(_literal, statement.arguments(parameters)))
+    given = ", ".join(map(_literal, arguments))
     await connection.execute(f"prepare measured as {statement.sql}")
-    for _ in range(EXECUTIONS):
+    for _ in range(executions):
         await connection.execute(f"execute measured ({given})")
     rows = await connection.fetch(f"explain (analyze, buffers) execute measured ({given})")
     await connection.execute("deallocate measured")
@@ -54,7 +72,13 @@ async def _plan(connection: asyncpg.Connection, statement: Statement, parameters
 
 
 def _literal(value: Any) -> str:
-    """Of our own arguments: ids, numbers, words and lists of them."""
+    """Of our own arguments: ids, numbers, words, lists of them, JSON and bytes."""
+    if value is None:
+        return "null"
+    if isinstance(value, dict):
+        value = json.dumps(value)
+    if isinstance(value, bytes):
+        value = f"\\x{value.hex()}"
     text = "{" + ",".join(f'"{one}"' for one in value) + "}" if isinstance(value, list | tuple) else str(value)
     return "'" + text.replace("'", "''") + "'"
 
