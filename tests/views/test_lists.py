@@ -48,6 +48,12 @@ async def test_a_list_has_the_filter_the_order_and_the_columns_of_its_view(
     assert {row["owner"]["name"] for row in rows} == {"Administrator"}
 
 
+async def test_a_view_is_seen_however_the_name_of_the_parameter_is_encoded(
+    client: Client, view: dict[str, Any]
+) -> None:
+    assert await names(client, f"%76iew={view['id']}") == ["D", "C", "B"]
+
+
 async def test_the_request_narrows_the_filter_and_overrides_the_rest(client: Client, view: dict[str, Any]) -> None:
     url = f"view={view['id']}"
     assert await names(client, f"{url}&employees[lt]=1000") == ["C", "B"]
