@@ -4,6 +4,7 @@ What a command needs is imported when it runs: `crm --help` and a refused option
 """
 
 import asyncio
+import gc
 import json
 import socket
 import sys
@@ -42,9 +43,11 @@ crm = typer.Typer(
 tenant = typer.Typer(help="Tenants.", no_args_is_help=True)
 key = typer.Typer(help="API keys.", no_args_is_help=True)
 demo = typer.Typer(help="A sample sales pipeline.", no_args_is_help=True)
+work = typer.Typer(help="Due work of all tenants.", no_args_is_help=True)
 crm.add_typer(tenant, name="tenant")
 crm.add_typer(key, name="key")
 crm.add_typer(demo, name="demo")
+crm.add_typer(work, name="work")
 
 Port = Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")]
 Workers = Annotated[int, typer.Option(min=1, max=64, help="API processes.")]
@@ -52,11 +55,15 @@ StateFolder = Annotated[Path | None, typer.Option(help="Data, logs and the admin
 ReadyFile = Annotated[
     Path | None, typer.Option(help="Once ready, a JSON file with addresses, admin key and process ids.")
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="In JSON.")]
+ParkedId = Annotated[UUID, typer.Argument(metavar="ID", help="As `crm work parked` shows it.")]
 Descriptor = Annotated[int | None, typer.Option(help="A listening socket handed down, instead of host and port.")]
 
 
 def main() -> None:
     """One sentence instead of a traceback for what the person at the terminal can mend."""
+    gc.disable()  # until a command works: what is imported stays, and to look for garbage in it takes a fifth of the start
+    gc.set_threshold(10_000, 20, 50)
     try:
         crm()
     except (CannotStart, GaveUp) as error:
@@ -85,10 +92,11 @@ def up(
 @crm.command()
 def serve(host: str = "127.0.0.1", port: Port = 8000, fd: Descriptor = None, workers: Workers = 1) -> None:
     """Serve the API until SIGTERM."""
+    settings = _settings()
     from app.local.serving import serve, serve_on  # noqa: PLC0415  # see the module
     from app.repositories.privileges import refuse_excessive_privileges  # noqa: PLC0415  # see the module
 
-    _run(refuse_excessive_privileges(_settings().database_url))
+    _run(refuse_excessive_privileges(settings.database_url))
     if fd is None:
         serve(host, port, workers)
     else:
@@ -98,29 +106,33 @@ def serve(host: str = "127.0.0.1", port: Port = 8000, fd: Descriptor = None, wor
 @crm.command()
 def worker() -> None:
     """Do what no request waits for, until SIGTERM."""
+    settings = _settings()
     from app.api.logging import configure_logging  # noqa: PLC0415  # see the module
     from app.local.signals import until_told  # noqa: PLC0415  # see the module
-    from app.workers.housekeeping import run  # noqa: PLC0415  # see the module
+    from app.memory import spare_what_stays  # noqa: PLC0415  # see the module
+    from app.workers.running import run  # noqa: PLC0415  # see the module
 
-    settings = _settings()
     configure_logging(settings.log_level)
+    spare_what_stays()
     asyncio.run(until_told(run(settings)))
 
 
 @crm.command()
 def migrate() -> None:
     """Bring the database to the newest schema; where that takes an administrator, print the SQL for one and exit 3."""
+    settings = _settings()
     from app.repositories.migrate import migrate  # noqa: PLC0415  # see the module
 
-    _run(migrate(_settings().database_url))
+    _run(migrate(settings.database_url))
 
 
 @crm.command()
 def verify() -> None:
     """Check schema, isolation and the event log against every record; exit 1 with what was found."""
+    settings = _settings()
     from app.repositories.verify import verify  # noqa: PLC0415  # see the module
 
-    findings = _run(verify(_settings().database_url))
+    findings = _run(verify(settings.database_url))
     for finding in findings:
         typer.echo(finding)
     if findings:
@@ -146,11 +158,15 @@ def openapi(
 def create_tenant(
     name: Annotated[str, typer.Option()],
     email: Annotated[str, typer.Option(help="Of its administrator.")] = "admin@rapport.example",
+    country: Annotated[str | None, typer.Option(help="Of phones without a code, such as DE.")] = None,
 ) -> None:
     """Make a tenant with an administrator and a key; the key is shown this once."""
+    from app.domain.kernel.countries import COUNTRIES  # noqa: PLC0415  # see the module
     from app.local.tenants import new_tenant  # noqa: PLC0415  # see the module
 
-    made = _run(new_tenant(_settings(), name, email))
+    if country is not None and country not in COUNTRIES:
+        raise typer.BadParameter("Give the code of ISO 3166-1, such as DE.", param_hint="--country")
+    made = _run(new_tenant(_settings(), name, email, country))
     typer.echo(json.dumps({"tenantId": str(made.tenant_id), "userId": str(made.user_id), "adminKey": made.key}))
 
 
@@ -172,13 +188,68 @@ def load_demo(
     directory: Annotated[Path, typer.Argument(exists=True, file_okay=False)],
     url: Annotated[str, typer.Option(help="Where the API is.")] = LOCAL_API,
     key: Annotated[str, typer.Option(envvar="CRM_KEY", help="Better given as CRM_KEY, which `ps` does not show.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Report in JSON.")] = False,  # noqa: FBT002  # typer's way
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Report in JSON.")] = False,
+    made_up: Annotated[
+        bool, typer.Option("--made-up", help="Also leads, rules, prices and a form, which the files have not.")
+    ] = False,
 ) -> None:
     """Load the sample through the public API; loading it again changes nothing. Exits 1 when a row went astray."""
     report = _run(_load(url, key, directory))
     typer.echo(report.as_json() if as_json else report.as_text())
+    if made_up:
+        typer.echo(_run(_furnish(url, key, directory)), err=as_json)
     if not report.complete:
         raise typer.Exit(FAILED)
+
+
+@demo.command("tour")
+def take_tour(state: StateFolder = None) -> None:
+    """The way of a lead from a form to a won deal, through the API of the `crm up` of this folder, one line a step."""
+    from app.local.environment import running_product  # noqa: PLC0415  # see the module
+    from app.local.state import HERE  # noqa: PLC0415  # see the module
+
+    url, admin_key = running_product(state or HERE)
+    from app.demo import SHIPPED, LoadFailed, mapping_of, tour  # noqa: PLC0415  # see the module
+
+    try:
+        _run(tour(url, admin_key, mapping_of(SHIPPED).system, typer.echo))
+    except LoadFailed as error:
+        raise GaveUp(f"The tour ends here. {error}") from error
+
+
+@work.command("list")
+def list_work(*, as_json: AsJson = False) -> None:
+    """How much is due, under way and parked, by kind and tenant."""
+    from app.local import work  # noqa: PLC0415  # see the module
+
+    rows = _run(work.listed(_settings().database_url))
+    typer.echo(work.as_json(rows) if as_json else work.as_text(rows, work.LISTED, "There is nothing to do."))
+
+
+@work.command("parked")
+def list_parked(*, as_json: AsJson = False) -> None:
+    """What has failed too often and waits for somebody to look, oldest first."""
+    from app.local import work  # noqa: PLC0415  # see the module
+
+    rows = _run(work.waiting(_settings().database_url))
+    typer.echo(work.as_json(rows) if as_json else work.as_text(rows, work.PARKED, "Nothing is parked."))
+
+
+@work.command("replay")
+def replay_work(work_id: ParkedId) -> None:
+    """Try parked work again, from its first attempt on."""
+    from app.local import work  # noqa: PLC0415  # see the module
+
+    _run(work.replay(_settings().database_url, work_id))
+
+
+@work.command("discard")
+def discard_work(work_id: ParkedId) -> None:
+    """Give parked work up; what had to wait for it goes on."""
+    from app.local import work  # noqa: PLC0415  # see the module
+
+    _run(work.discard(_settings().database_url, work_id))
 
 
 async def _load_demo(api_url: str, admin_key: str) -> None:
@@ -186,6 +257,7 @@ async def _load_demo(api_url: str, admin_key: str) -> None:
 
     async with unlimited_key(api_url, admin_key) as key:
         typer.echo((await _load(api_url, key, SHIPPED)).as_text(lines=False))
+        typer.echo(await _furnish(api_url, key, SHIPPED))
 
 
 async def _load(api_url: str, admin_key: str, directory: Path) -> "Report":
@@ -195,6 +267,15 @@ async def _load(api_url: str, admin_key: str, directory: Path) -> "Report":
         return await load(api_url, admin_key, directory, progress=True)
     except LoadFailed as error:
         raise CannotStart(f"The sample was not loaded: {error}") from error
+
+
+async def _furnish(api_url: str, admin_key: str, directory: Path) -> str:
+    from app.demo import LoadFailed, furnish, in_words, mapping_of  # noqa: PLC0415  # see the module
+
+    try:
+        return in_words(await furnish(api_url, admin_key, mapping_of(directory).system))
+    except LoadFailed as error:
+        raise CannotStart(f"The sample is there, but not what is made up beside it: {error}") from error
 
 
 def _settings() -> "Settings":
@@ -210,7 +291,17 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """What the database, or a rule of the product, has against a command."""
+    """What the database, or a rule of the product, has against a command. Only a failure waits for their classes."""
+    gc.enable()
+    try:
+        yield
+    except (CannotStart, GaveUp, typer.Exit):
+        raise
+    except Exception as error:  # noqa: BLE001  # it is raised again where there is no sentence for it
+        _explain(error)
+
+
+def _explain(failure: Exception) -> None:
     import asyncpg  # noqa: PLC0415  # see the module
     from pydantic import ValidationError  # noqa: PLC0415  # see the module
 
@@ -219,7 +310,7 @@ def _explained() -> Iterator[None]:
     from app.repositories.privileges import ExcessivePrivileges  # noqa: PLC0415  # see the module
 
     try:
-        yield
+        raise failure
     except CannotMigrate as error:
         typer.echo(error.sql, nl=False)
         _fail(str(error), NEEDS_ADMINISTRATOR if error.sql else FAILED)

@@ -15,8 +15,9 @@ from app.domain.kernel.clock import utc_now
 from bench.fill import Scale, filled
 from bench.measurements import KNOWN, NAMES, measured
 from bench.peers import peers_measured
-from bench.plans import save_plans
+from bench.plans import plans_of_records, save_plans
 from bench.report import Line, machine, put_between_markers, table
+from bench.selling import plans_of_screens
 from bench.servers import Place, started
 
 HERE = Path(__file__).parent
@@ -34,7 +35,7 @@ def main() -> None:
         data = asyncio.run(filled(place.admin_url, place.url, folder, Scale()))
         _say(f"The data are ready after {time.monotonic() - begun:.0f} s.")
         if options.write:
-            save_plans(place, data, PLANS)
+            save_plans(PLANS, (*plans_of_records(place, data), *plans_of_screens(place, data)))
         lines = []
         for line in measured(place, data, options.works or NAMES, options.rounds):
             lines.append(line)
@@ -55,9 +56,10 @@ def _running(folder: Path) -> Iterator[Place]:
 
 
 def _tell(lines: list[Line], where: str, options: argparse.Namespace) -> None:
-    text = f"{table(lines)}\n\n{where}\n"
-    _say("\n" + text)
+    _say(f"\n{table(lines)}\n\n{where}\n")
     if options.write:
+        before = RESULTS.read_text() if options.works else ""
+        text = f"{table(lines, before)}\n\n{where}\n"
         RESULTS.write_text(text)
         put_between_markers(README, text)
 
@@ -71,7 +73,9 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--rounds", type=int, default=7, help="how often limit and product take turns")
     parser.add_argument(
-        "--write", action="store_true", help="write bench/results.md, bench/plans and the table of README.md"
+        "--write",
+        action="store_true",
+        help="write bench/results.md, bench/plans and the table of README.md: the rows of these works, or all",
     )
     options = parser.parse_args()
     if unknown := set(options.works) - set(KNOWN):

@@ -2,14 +2,17 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_hex
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 
 from app.domain.governance.service import digest_of
+from app.domain.pipeline.schemas import Stage
 from app.repositories.cluster import make_login_and_database
 from app.repositories.migrate import migrate
 from app.repositories.revision import newest_revision
@@ -74,7 +77,10 @@ class Data:
 
     @property
     def tenants(self) -> list[Tenant]:
-        return [Tenant(number, size, self._key(number)) for number, size in enumerate(self.scale.sizes)]
+        return [self.tenant(number, size) for number, size in enumerate(self.scale.sizes)]
+
+    def tenant(self, number: int, contacts: int) -> Tenant:
+        return Tenant(number, contacts, self._key(number))
 
     def _key(self, number: int) -> str:
         secret = hashlib.sha256(f"{self.seed}/{number}".encode()).hexdigest()
@@ -113,7 +119,7 @@ async def fill(admin_url: str, data: Data) -> None:
         await connection.execute("set session_replication_role = replica; set synchronous_commit = off")
         await connection.execute(rows.NAMES)
         await _governance(connection, data)
-        indexes = await _dropped_indexes(connection)
+        indexes = await dropped_indexes(connection, BULK)
         await connection.execute("select setseed(0.42)")
         large, small = len(data.scale.tenants), data.scale.small
         for number, size in enumerate(data.scale.tenants):
@@ -159,8 +165,17 @@ async def _governance(connection: asyncpg.Connection, data: Data) -> None:
     await connection.executemany(rows.INSERT_TENANT, [(one.id, f"Tenant {one.number}") for one in tenants])
     large = len(data.scale.tenants)
     await connection.execute(rows.INSERT_USERS.format(users=USERS, tenants=len(tenants), large=large))
+    await connection.execute(rows.INSERT_PIPELINES.format(tenants=len(tenants)), json.dumps(stages()))
+    await connection.execute(rows.INSERT_STAGES)
     keys = [(one.id, an_id(rows.KEY, one.number, 1), one.user_id, digest_of(one.key), SCOPES) for one in tenants]
     await connection.executemany(rows.INSERT_KEY, keys)
+
+
+def stages() -> list[dict[str, Any]]:
+    """As the product keeps them; deals are spread over them evenly."""
+    ends = {"closedWon": "won", "closedLost": "lost"}
+    given = ({"key": key, "label": key, "probability": 50, "outcome": ends.get(key, "open")} for key in rows.STAGES)
+    return [Stage.model_validate(one).model_dump(mode="json", by_alias=True) for one in given]
 
 
 async def _records(connection: asyncpg.Connection, scale: Scale, numbers: tuple[int, int], contacts: int) -> None:
@@ -171,9 +186,9 @@ async def _records(connection: asyncpg.Connection, scale: Scale, numbers: tuple[
         await connection.execute(statement.format(**given))
 
 
-async def _dropped_indexes(connection: asyncpg.Connection) -> list[str]:
+async def dropped_indexes(connection: asyncpg.Connection, tables: Sequence[str]) -> list[str]:
     """All but the unique ones, which are few; returns what makes them again."""
-    found = await connection.fetch(rows.INDEXES, list(BULK))
+    found = await connection.fetch(rows.INDEXES, list(tables))
     for row in found:
         await connection.execute(f'drop index "{row["name"]}"')
     return [row["definition"] for row in found]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 
-from bench import expressions, load, resources, searching, within
+from bench import claims, duplicates, expressions, load, resources, searching, selling, streaming, webhooks, within
 from bench.compare import compare, sides
 from bench.fill import Data
 from bench.report import Line
@@ -17,8 +17,13 @@ OTHERS: dict[str, Measure] = {
     "deep": within.deep,
     "tenants": within.tenants,
     "search": searching.search,
+    "duplicates": duplicates.duplicates,
+    **{name: selling.measure_of(name) for name in selling.SCREENS},
     "expressions": expressions.expressions,
     "start": resources.start,
+    "stream": streaming.stream,
+    "webhooks": webhooks.webhooks,
+    "claims": claims.claims,
     "neighbour": load.neighbour,
     "requests": load.memory_in_short,
     "shapes": load.shapes,

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +26,15 @@ from bench.write_plans import Taken, writes
 EXECUTIONS = 10
 
 
-def save_plans(place: Place, data: Data, folder: Path) -> None:
+def save_plans(folder: Path, plans: Iterable[tuple[str, str]]) -> None:
     folder.mkdir(exist_ok=True)
-    for name, text in asyncio.run(_plans(place, data.tenants[0])):
+    for name, text in plans:
         (folder / f"{name}.txt").write_text(text + "\n")
+
+
+def plans_of_records(place: Place, data: Data) -> list[tuple[str, str]]:
+    """Of every statement of the generic paths, by the name of its file."""
+    return asyncio.run(_plans(place, data.tenants[0]))
 
 
 async def _plans(place: Place, tenant: Tenant) -> list[tuple[str, str]]:
@@ -37,7 +42,7 @@ async def _plans(place: Place, tenant: Tenant) -> list[tuple[str, str]]:
     try:
         await connection.execute("set plan_cache_mode = force_generic_plan")
         plans = [
-            (name, await _plan(connection, statement, statement.arguments(parameters)))
+            (name, await explained(connection, statement, statement.arguments(parameters)))
             for name, statement, parameters in _statements(tenant)
         ]
         for schema, prefix in ((GUARDED, ""), (SCHEMA, "plain-")):
@@ -53,12 +58,12 @@ async def _plan_of_write(connection: asyncpg.Connection, write: Taken) -> str:
     transaction = connection.transaction()
     await transaction.start()
     try:
-        return await _plan(connection, write.statement, write.arguments, executions=0)
+        return await explained(connection, write.statement, write.arguments, executions=0)
     finally:
         await transaction.rollback()
 
 
-async def _plan(
+async def explained(
     connection: asyncpg.Connection, statement: Statement, arguments: list[Any], executions: int = EXECUTIONS
 ) -> str:
     """Prepared in SQL: what EXPLAIN is given as a parameter it would plan for that value, which no later call does."""

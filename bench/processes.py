@@ -48,7 +48,7 @@ class Server:
 def serving(name: str, application: str, environment: Mapping[str, str], *options: str) -> Iterator[Server]:
     """One uvicorn worker, set up like the product's own (`app/local/serving.py`), for the limit as for the product."""
     with tempfile.TemporaryDirectory(prefix="rapport-bench-") as metrics:
-        port = _free_port()
+        port = free_port()
         command = [sys.executable, "-m", "uvicorn", application, "--port", str(port), *UVICORN, *QUIET, *options]
         own = {"PROMETHEUS_MULTIPROC_DIR": metrics, "OMP_NUM_THREADS": "1"}
         server = Server(name, port, subprocess.Popen(command, env={**os.environ, **own, **environment}))
@@ -100,7 +100,7 @@ def _cpu_or_nothing(pid: int) -> float:
         return 0.0
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

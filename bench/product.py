@@ -16,7 +16,8 @@ from app.api.route import READING, ApiRoute
 from app.api.v1.routes import ROUTES
 from app.domain.kernel.actor import as_array
 from app.domain.registry import SCHEMA
-from app.main import create_app, spare_what_stays
+from app.main import create_app
+from app.memory import spare_what_stays
 from app.repositories.access import Credential, find_credential
 from app.repositories.pool import Pool
 from app.settings import Settings

@@ -47,13 +47,22 @@ class Line:
         return self.work, self.limit, self.product, shown, target, verdict, self.size, self.database, self.wall
 
 
-def table(lines: Sequence[Line]) -> str:
-    rows = [HEAD, *(line.cells for line in lines)]
+def table(lines: Sequence[Line], before: str = "") -> str:
+    """The rows of `before`, a table as well, whose works were not measured now, stay as they are."""
+    measured = {line.work: line.cells for line in lines}
+    rows = [HEAD, *(_rows(before) | measured).values()]
     used = [place for place in range(len(HEAD)) if any(row[place] for row in rows[1:])]
     widths = {place: max(len(row[place]) for row in rows) for place in used}
     text = ["| " + " | ".join(row[place].ljust(widths[place]) for place in used) + " |" for row in rows]
     rule = "|" + "|".join("-" * (widths[place] + 2) for place in used) + "|"
     return "\n".join([text[0], rule, *text[1:]])
+
+
+def _rows(text: str) -> dict[str, tuple[str, ...]]:
+    """By work. A column that no row had anything in is not there."""
+    read = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| ")]
+    found = [dict(zip(read[0], row, strict=True)) for row in read[1:]]
+    return {row[HEAD[0]]: tuple(row.get(name, "") for name in HEAD) for row in found}
 
 
 def machine(today: date) -> str:

@@ -1,6 +1,6 @@
 """The rows of the bench, as SQL. Deterministic by `setseed`; skewed as names are."""
 
-TENANT, USER, KEY, ACCOUNT, CONTACT, OPPORTUNITY = range(1, 7)
+TENANT, USER, KEY, ACCOUNT, CONTACT, OPPORTUNITY, PIPELINE = range(1, 8)
 
 # Formatted by kind, tenant and number; `an_id` in fill.py is the same.
 ID = (
@@ -90,14 +90,27 @@ INSERT_EXTERNAL_IDS = f"""insert into external_id (tenant_id, object, system, va
   select {ID.format(TENANT, "t", 0)}, 'contact', 'erp', 'C-' || n, {ID.format(CONTACT, "t", "n")}
   from generate_series({{first}}, {{last}}) t, generate_series(5, {{contacts}}, 5) n"""
 
-INSERT_OPPORTUNITIES = f"""insert into opportunity ({_STAMPS}, custom, name, account_id, primary_contact_id, stage, amount,
-    amount_currency, close_date, engage_date, probability)
+STAGES = ("prospecting", "engaging", "proposal", "closedWon", "closedLost")
+INSERT_PIPELINES = f"""insert into pipeline (tenant_id, id, version, settle, created_at, modified_at, name, is_default, stages,
+    won_reasons, lost_reasons, reopen_role)
+  select {ID.format(TENANT, "t", 0)}, {ID.format(PIPELINE, "t", 1)}, 1, 1, now(), now(), 'Sales', true, $1, '{{{{}}}}', '{{{{}}}}',
+    'admin' from generate_series(0, {{tenants}} - 1) t"""
+INSERT_STAGES = """insert into pipeline_stage (tenant_id, pipeline_id, key)
+  select tenant_id, id, one ->> 'key' from pipeline, jsonb_array_elements(stages) one"""
+_STAGE = "1 + floor(r4 * 5)::int"
+INSERT_OPPORTUNITIES = f"""insert into opportunity ({_STAMPS}, custom, name, account_id, primary_contact_id, pipeline_id, stage,
+    status, forecast_category, amount, amount_currency, close_date, engage_date, probability, probability_overridden,
+    expected_amount, expected_amount_currency, stage_changed_at)
   select {_head(OPPORTUNITY)}, {_CUSTOM}, 'Deal ' || n, {ID.format(ACCOUNT, "t", "1 + floor(r2 * {accounts})::int")},
-    {ID.format(CONTACT, "t", "1 + floor(r3 * {contacts})::int")},
-    (array['prospecting', 'engaging', 'proposal', 'closedWon', 'closedLost'])[1 + floor(r4 * 5)::int],
-    case when n % 20 > 0 then round((power(r5, 3) * 250000 + 100)::numeric, 2) end, case when n % 20 > 0 then 'EUR' end,
-    date '2025-01-01' + floor(r6 * 700)::int, date '2024-06-01' + floor(r6 * 700)::int, floor(r4 * 100)::int
-  from {_DRAWN.format(rows="{opportunities}")}"""
+    {ID.format(CONTACT, "t", "1 + floor(r3 * {contacts})::int")}, {ID.format(PIPELINE, "t", 1)},
+    (array['prospecting', 'engaging', 'proposal', 'closedWon', 'closedLost'])[{_STAGE}],
+    (array['open', 'open', 'open', 'won', 'lost'])[{_STAGE}],
+    (array['pipeline', 'bestCase', 'commit', 'closed', 'omitted'])[{_STAGE}], m.amount, m.currency,
+    date '2025-01-01' + floor(r6 * 700)::int, date '2024-06-01' + floor(r6 * 700)::int, floor(r4 * 100)::int, true,
+    round(m.amount * floor(r4 * 100)::int / 100, 4), m.currency, {_BORN}
+  from {_DRAWN.format(rows="{opportunities}")}
+  cross join lateral (select case when n % 20 > 0 then round((power(r5, 3) * 250000 + 100)::numeric, 2) end as amount,
+    case when n % 20 > 0 then 'EUR' end as currency) m"""
 
 INDEXES = """
 select indexrelid::regclass::text as name, pg_get_indexdef(indexrelid) as definition

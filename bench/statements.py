@@ -28,6 +28,19 @@ _CONTACT = {
     "email": "email",
     "phone": "phone",
     "account_id": 'account_id as "accountId"',
+    "title": "title",
+    "reports_to_id": 'reports_to_id as "reportsToId"',
+    "other_emails": 'other_emails as "otherEmails"',
+    "other_phones": 'other_phones as "otherPhones"',
+    "addresses": "addresses",
+    "social_profiles": 'social_profiles as "socialProfiles"',
+    "birthday": "birthday",
+    "do_not_email": 'do_not_email as "doNotEmail"',
+    "do_not_call": 'do_not_call as "doNotCall"',
+    "time_zone": 'time_zone as "timeZone"',
+    "locale": "locale",
+    "description": "description",
+    "tags": "tags",
 }
 _OPPORTUNITY = {
     **_RECORD,
@@ -35,11 +48,28 @@ _OPPORTUNITY = {
     "account_id": 'account_id as "accountId"',
     "primary_contact_id": 'primary_contact_id as "primaryContactId"',
     "product_id": 'product_id as "productId"',
+    "pipeline_id": 'pipeline_id as "pipelineId"',
     "stage": "stage",
+    "status": "status",
     "amount": "case when amount is null then null else row(amount::text, amount_currency)::app_money end as amount",
     "close_date": 'close_date as "closeDate"',
     "engage_date": 'engage_date as "engageDate"',
     "probability": "probability",
+    "probability_overridden": 'probability_overridden as "probabilityOverridden"',
+    "forecast_category": 'forecast_category as "forecastCategory"',
+    "expected_amount": "case when expected_amount is null then null "
+    'else row(expected_amount::text, expected_amount_currency)::app_money end as "expectedAmount"',
+    "stage_changed_at": 'stage_changed_at as "stageChangedAt"',
+    "closed_at": 'closed_at as "closedAt"',
+    "outcome_reason": 'outcome_reason as "outcomeReason"',
+    "outcome_note": 'outcome_note as "outcomeNote"',
+    "next_step": 'next_step as "nextStep"',
+    "price_book_id": 'price_book_id as "priceBookId"',
+    "competitors": "competitors",
+    "stalled_since": 'stalled_since as "stalledSince"',
+    "overdue_since": 'overdue_since as "overdueSince"',
+    "lines_total": "case when lines_total is null then null "
+    'else row(lines_total::text, lines_total_currency)::app_money end as "linesTotal"',
 }
 
 _ONE = "select row_to_json(d) from (select {columns} from contact where tenant_id = $1 and id = $2{seen}) d"

@@ -53,6 +53,10 @@ class Run:
         """A copy of the template, with the Redis database of this worker."""
         return self._database(self.template.database)
 
+    def copy_of(self, place: Place) -> Place:
+        """Of a database to which nobody is connected."""
+        return self._database(place.database)
+
     def empty_database(self) -> Place:
         return self._database("template0")
 

@@ -8,6 +8,7 @@ import atexit
 import ctypes
 import itertools
 import os
+import select
 import shutil
 import signal
 import socket
@@ -27,12 +28,14 @@ from tests.world import Place
 
 ACCOUNT = server_account()
 DATABASE = LOGIN = "crm"
-GIVES_UP_AFTER_S = 20.0
+GIVES_UP_AFTER_S = 60.0
 PR_SET_PDEATHSIG = 1
 INITDB = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions"]
+INITDB += ["--wal-segsize=1"]  # the log is half of what is copied for each test with servers of its own
 BUILTIN_LOCALE, SINCE = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"], 17
 # A commit is in the hands of the system when it is acknowledged, so killing PostgreSQL loses none.
 POSTGRES = {"listen_addresses": "", "fsync": "off", "full_page_writes": "off"}
+POSTGRES |= {"max_wal_size": "1GB"}  # else by the size of a segment: there would be checkpoints all the time
 POSTGRES |= {"timezone": "UTC", "max_connections": "200", "unix_socket_permissions": "0700"}
 VALKEY = ["--port", "0", "--save", "", "--appendonly", "no", "--databases", "64", "--unixsocketperm", "700"]
 
@@ -43,6 +46,7 @@ class Server:
     def __init__(self, folder: Path, name: str, argv: list[str], polite: signal.Signals) -> None:
         self.folder, self._name, self._argv, self._polite = folder, name, argv, polite
         self._process: subprocess.Popen[bytes] | None = None
+        self._life = -1
 
     @property
     def pid(self) -> int:
@@ -54,13 +58,16 @@ class Server:
         return self.folder / f"{self._name}.log"
 
     def start(self) -> None:
-        with self.log.open("ab") as log:
+        """Each process of the server holds an end of the pipe: it ends with the last of them."""
+        self._life, held = os.pipe()
+        with os.fdopen(held, "wb"), self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._argv,
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                pass_fds=[held],
                 start_new_session=True,
                 env={"PATH": os.defpath, "LC_ALL": "C.UTF-8"},
                 preexec_fn=partial(_die_with_parent, self._polite),  # noqa: PLW1509  # it makes one system call
@@ -75,9 +82,13 @@ class Server:
         self._end(signal.SIGKILL)
 
     def _end(self, how: signal.Signals) -> None:
+        """PostgreSQL does not start beside a process that a killed one has left behind."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(how)
             self._process.wait(GIVES_UP_AFTER_S)
+            ended, _, _ = select.select([self._life], [], [], GIVES_UP_AFTER_S)
+            os.close(self._life)
+            assert ended, f"a process of {self._name} outlived it"
 
     def _answers(self) -> bool:
         if self._process is None or self._process.poll() is not None:

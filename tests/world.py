@@ -1,6 +1,9 @@
 """The running application, the ways into its database, and the tenants of a test."""
 
 import asyncio
+import json
+import os
+from base64 import b64encode
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,11 +17,12 @@ import httpx
 from starlette.types import ASGIApp
 
 from app.domain.governance.schemas import ApiKeyCreate, TenantCreate, UserCreate
-from app.domain.governance.service import UserService, administrator, create_key, create_tenant
+from app.domain.governance.service import UserService, administrator, create_key
 from app.domain.kernel.ids import uuid7
 from app.domain.kernel.schema import Schema
 from app.domain.kernel.schemas import creating
 from app.domain.registry import SCHEMA
+from app.domain.tenants.service import create_tenant
 from app.main import create_app
 from app.repositories.pool import Pool, Target
 from app.repositories.session import Session
@@ -26,7 +30,10 @@ from app.settings import Settings
 
 ENVIRONMENT = "test"
 EVERYTHING = ("admin",)
-SETTLES_WITHIN_S = 10.0
+ENCRYPTION_KEYS = f"1:{b64encode(os.urandom(32)).decode()}"
+SETTLES_WITHIN_S = 60.0
+# How fast an answer is, other tests tell: on a slow machine the first one alone compiles its statement for seconds.
+PATIENT = {"deadline_s": 20.0, "pool_wait_s": 20.0}
 
 # Transaction ids are the one thing about other databases that every role may see.
 HOLDERS = """
@@ -84,6 +91,8 @@ class World:
     def __init__(self, app: ASGIApp, settings: Settings, place: Place, pool: Pool) -> None:
         self.app, self.settings, self.place = app, settings, place
         self._pool = pool
+        self._onlooker: asyncpg.Connection | None = None
+        self._one_at_a_time = asyncio.Lock()
 
     async def tenant(self, *, scopes: Sequence[str] = EVERYTHING) -> Client:
         """A client of a new tenant, whose one user is its administrator."""
@@ -104,13 +113,26 @@ class World:
 
     async def settled(self) -> None:
         """Returns when every event that is committed now can be read; transactions elsewhere may hold that up."""
-        async with self.place.connect() as administrator:
-            latest = await administrator.fetchval(LATEST)
-            end = monotonic() + SETTLES_WITHIN_S
-            while not await administrator.fetchval("select app_horizon() >= $1", latest):
-                if monotonic() > end:
-                    raise AssertionError(f"the horizon stands still, held by {await administrator.fetch(HOLDERS)}")
-                await asyncio.sleep(0.005)
+        [(latest,)] = await self.look(LATEST)
+        end = monotonic() + SETTLES_WITHIN_S
+        while not (await self.look("select app_horizon() >= $1", latest))[0][0]:
+            if monotonic() > end:
+                raise AssertionError(f"the horizon stands still, held by {await self.look(HOLDERS)}")
+            await asyncio.sleep(0.005)
+
+    async def look(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
+        """What the administrator reads, on one connection for all: a new one reads the catalog first."""
+        async with self._one_at_a_time:
+            if self._onlooker is None or self._onlooker.is_closed():
+                self._onlooker = await asyncpg.connect(self.place.admin_url, server_settings={"TimeZone": "UTC"})
+                await self._onlooker.set_type_codec(
+                    "jsonb", schema="pg_catalog", encoder=json.dumps, decoder=json.loads
+                )
+            return list(await self._onlooker.fetch(query, *arguments))
+
+    async def close(self) -> None:
+        if self._onlooker is not None:
+            await self._onlooker.close()
 
     async def _client(self, tenant_id: UUID, user_id: UUID, scopes: Sequence[str], **more: Any) -> Client:
         data = ApiKeyCreate(name="Test", scopes=list(scopes), **more)
@@ -121,11 +143,14 @@ class World:
 @asynccontextmanager
 async def running(place: Place, *, schema: Schema = SCHEMA, **settings: Any) -> AsyncIterator[World]:
     """The application on that place, from its startup to its shutdown."""
-    own = Settings(database_url=place.url, redis_url=place.redis_url, environment=ENVIRONMENT, **settings)
+    given = {"environment": ENVIRONMENT, "encryption_keys": ENCRYPTION_KEYS} | settings
+    own = Settings(database_url=place.url, redis_url=place.redis_url, **given)
     app, pool = create_app(own, schema=schema), Pool(Target(place.url, "rapport_app", size=2))
     try:
         async with lifespan(app):
-            yield World(app, own, place, pool)
+            world = World(app, own, place, pool)
+            yield world
+            await world.close()
     finally:
         await pool.close()
 

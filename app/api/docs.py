@@ -2,6 +2,7 @@
 
 import gzip
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import blake2b
 from importlib.resources import files
 
@@ -67,14 +68,17 @@ SCRIPT = """SwaggerUIBundle({
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Asset:
-    """A file in both of its encodings, packed once and not for each request."""
+    """A file in both of its encodings, packed once, for the first who asks: few processes are ever asked."""
 
     media_type: str
     body: bytes
-    packed: bytes
     tag: str
+
+    @cached_property
+    def packed(self) -> bytes:
+        return gzip.compress(self.body, mtime=0)
 
     def answer(self, request: Request, headers: dict[str, str]) -> Response:
         headers = {"etag": f'"{self.tag}"', "vary": "accept-encoding", "x-content-type-options": "nosniff", **headers}
@@ -86,7 +90,7 @@ class Asset:
 
 
 def _asset(media_type: str, body: bytes) -> Asset:
-    return Asset(media_type, body, gzip.compress(body, mtime=0), blake2b(body, digest_size=8).hexdigest())
+    return Asset(media_type, body, blake2b(body, digest_size=8).hexdigest())
 
 
 def docs_routes() -> list[Route]:
@@ -100,11 +104,11 @@ def docs_routes() -> list[Route]:
         html = html.replace(f"{{{name}}}", f"docs/{name}?{asset.tag}")
     page = _asset("text/html", html.encode())
 
-    async def show_page(request: Request) -> Response:
+    def show_page(request: Request) -> Response:
         return page.answer(request, {"cache-control": "no-cache", "content-security-policy": POLICY})
 
-    async def show_asset(request: Request) -> Response:
-        """The page links to the tag of the content, so a stored copy never goes stale."""
+    def show_asset(request: Request) -> Response:
+        """The page links to the tag of the content, so a stored copy never goes stale. In a thread, since it may pack."""
         asset = assets.get(request.path_params["name"])
         if asset is None:
             raise NotFound("There is no such file.")

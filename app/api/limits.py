@@ -209,6 +209,20 @@ class RateLimiter:
             self._some_low.set()
         return self._admission(lease, now)
 
+    async def admit_all(self, key_id: UUID, limit_per_minute: int, requests: int) -> Admission:
+        """Spends as many tokens or none. One at a time: they come in blocks that grow with the use made of them."""
+        admission, spent = UNLIMITED, 0
+        try:
+            for _ in range(requests):
+                admission = await self.admit(key_id, limit_per_minute)
+                spent += 1
+        except LimitReached as error:
+            if lease := self._leases.get(key_id):
+                lease.tokens += spent
+                error.admission.remaining += spent
+            raise
+        return admission
+
     async def run(self) -> None:
         """Until cancelled."""
         try:
@@ -315,4 +329,5 @@ class RateLimiter:
                 await self._redis.zrem(f"{self._prefix}processes", self._me)
         except LOST as error:
             log.info("left without telling Redis (%s)", type(error).__name__)
-        await self._redis.aclose()
+        finally:
+            await asyncio.shield(self._redis.aclose())  # cancelled once more it would leave connections open

@@ -8,7 +8,7 @@ import os
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -30,6 +30,7 @@ _SECONDS = Histogram(
     "http_request_seconds", "Time to the last byte.", ["method", "route"], buckets=_BOUNDS, registry=REGISTRY
 )
 _REFUSALS = Counter("rate_limit_refusals", "Requests refused by a rate limit.", registry=REGISTRY)
+_FORM_POSTS = Counter("form_posts", "Posts of forms on the web.", ["outcome"], registry=REGISTRY)
 _IN_USE = Gauge(
     "database_connections_in_use", "Connections lent by the pools.", multiprocess_mode="livesum", registry=REGISTRY
 )
@@ -59,6 +60,10 @@ def _record(method: str, route: str, status: int) -> Record:
 
 
 refused: Final[Callable[[], None]] = _REFUSALS.inc
+
+
+def form_posted(outcome: Literal["taken", "refused", "limited", "honeypot"]) -> None:
+    _FORM_POSTS.labels(outcome).inc()
 
 
 class Lender(Protocol):

@@ -11,20 +11,25 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 
 from app.api.parameters import IDEMPOTENCY_KEY, PATH
-from app.api.route import ApiRoute, Named, Parameter
-from app.api.shapes import Problem
+from app.api.preview import EXAMPLE, Preview
+from app.api.route import JSON_TYPE, ApiRoute, Named, Parameter, Told
+from app.api.shapes import Problem, finish_views
 from app.domain.kernel.errors import AppError, Unauthenticated
 
-JSON, MERGE_PATCH, PROBLEM = "application/json", "application/merge-patch+json", "application/problem+json"
+JSON, MERGE_PATCH, PROBLEM = JSON_TYPE, "application/merge-patch+json", "application/problem+json"
 _DESCRIPTION = (
     "An API-first CRM. Every write can be retried under an `Idempotency-Key`; every read can be resumed and asked "
     "as of a time; every failure is `application/problem+json` with a stable `code`."
 )
+_PREVIEW = Preview.__name__
+_UNLESS_PREVIEWED = "ETagUnlessPreviewed"
 LINE = 120
 _TEXT = {"type": "string"}
 _HEADERS: dict[str, dict[str, Any]] = {
     "ETag": {"description": "The version of what is shown.", "required": True, "schema": _TEXT},
+    _UNLESS_PREVIEWED: {"description": "The version of what is shown. A preview has none.", "schema": _TEXT},
     "Location": {"description": "Where the new thing is.", "required": True, "schema": _TEXT},
+    "Content-Disposition": {"description": "The name of the file.", "required": True, "schema": _TEXT},
     "Request-Id": {"description": "Name this when you ask us about the request.", "required": True, "schema": _TEXT},
     "RateLimit": {"description": "What is left of the limit.", "schema": _TEXT},
     "RateLimit-Policy": {"description": "The limit and its window.", "schema": _TEXT},
@@ -37,6 +42,10 @@ _HEADERS: dict[str, dict[str, Any]] = {
     "Idempotent-Replayed": {
         "description": "The answer repeats the one that the Idempotency-Key got first.",
         "schema": {"type": "string", "const": "true"},
+    },
+    "Preference-Applied": {
+        "description": "With a preview, and with its refusal.",
+        "schema": {"type": "string", "const": "dry-run"},
     },
     "Upsert-Outcome": {
         "description": "What the call has done; not repeated with a replayed answer.",
@@ -56,10 +65,11 @@ def add_route(app: FastAPI, prefix: str, route: ApiRoute) -> None:
     app.add_api_route(prefix + route.path, never_called, methods=[route.method], include_in_schema=False)
 
 
-def document(prefix: str, routes: Sequence[ApiRoute]) -> dict[str, Any]:
-    """The same for the same routes, in every process."""
-    schemas = _Schemas(routes)
-    shared = _Shared(routes)
+def document(prefix: str, routes: Sequence[ApiRoute], told: Sequence[Told] = ()) -> dict[str, Any]:
+    """The same for the same routes and requests of ours, in every process."""
+    finish_views()
+    schemas = _Schemas(routes, told)
+    shared = _Shared(routes, told)
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
     for route in routes:
         paths[prefix + route.path][route.method.lower()] = _operation(route, schemas, shared)
@@ -68,11 +78,15 @@ def document(prefix: str, routes: Sequence[ApiRoute]) -> dict[str, Any]:
         "info": {"title": "Rapport", "version": "1", "description": _DESCRIPTION},
         "tags": [{"name": tag} for tag in dict.fromkeys(route.tag for route in routes)],
         "paths": paths,
+        "webhooks": {one.name: {"post": _telling(one, schemas, shared)} for one in told},
         "security": [{name: []} for name in _SECURITY],
         "components": {
             "schemas": schemas.definitions,
             "headers": _HEADERS,
-            "responses": {error.__name__: _problem(error) for route in routes for error in route.errors},
+            "responses": {
+                _PREVIEW: _preview(),
+                **{error.__name__: _problem(error) for route in routes for error in route.errors},
+            },
             "securitySchemes": _SECURITY,
             **shared.components,
         },
@@ -115,10 +129,13 @@ class _Untitled(GenerateJsonSchema):
 class _Schemas:
     """The models of all routes under one set of names."""
 
-    def __init__(self, routes: Sequence[ApiRoute]) -> None:
+    def __init__(self, routes: Sequence[ApiRoute], told: Sequence[Told]) -> None:
         shown = [shape for route in routes for shape in (route.body, route.shows) if shape is not None]
+        shown += [one.body for one in told]
         models: list[type[BaseModel]] = [shape for shape in shown if not isinstance(shape, Named)]
-        inputs: list[tuple[Any, Literal["validation"]]] = [(model, "validation") for model in [Problem, *models]]
+        inputs: list[tuple[Any, Literal["validation"]]] = [
+            (model, "validation") for model in [Problem, Preview, *models]
+        ]
         self._refs, made = models_json_schema(
             list(dict.fromkeys(inputs)),
             ref_template="#/components/schemas/{model}",
@@ -141,12 +158,14 @@ class _Shared:
     It is found under its own name, or behind the tag's where another tag says something else by that name.
     """
 
-    def __init__(self, routes: Sequence[ApiRoute]) -> None:
+    def __init__(self, routes: Sequence[ApiRoute], told: Sequence[Told]) -> None:
         self.components: dict[str, dict[str, Any]] = {"parameters": {}, "examples": {}}
         self._meanings: dict[tuple[str, str], set[bytes]] = defaultdict(set)
         for route in routes:
             for section, name, value in _shareable(route):
                 self._meanings[section, name].add(_canonical(value))
+        for parameter in (one for request in told for one in request.parameters):
+            self._meanings["parameters", parameter.name].add(_canonical(_parameter(parameter)))
 
     def ref(self, section: str, name: str, tag: str, value: Any) -> dict[str, str]:
         key = name if len(self._meanings[section, name]) == 1 else f"{tag}.{name}"
@@ -194,6 +213,17 @@ def _operation(route: ApiRoute, schemas: _Schemas, shared: _Shared) -> dict[str,
     return operation
 
 
+def _telling(one: Told, schemas: _Schemas, shared: _Shared) -> dict[str, Any]:
+    return {
+        "operationId": one.name.replace(".", "_"),
+        "summary": one.summary,
+        "tags": [one.tag],
+        "parameters": [shared.ref("parameters", each.name, one.tag, _parameter(each)) for each in one.parameters],
+        "requestBody": {"required": True, "content": {JSON: {"schema": schemas.ref(one.body)}}},
+        "responses": {status: {"description": meaning} for status, meaning in one.answers.items()},
+    }
+
+
 def _content(
     route: ApiRoute, shape: type[BaseModel] | Named, example: Any, schemas: _Schemas, shared: _Shared
 ) -> dict[str, Any]:
@@ -224,8 +254,33 @@ def _parameter(one: Parameter) -> dict[str, Any]:
 
 def _responses(route: ApiRoute, schemas: _Schemas, shared: _Shared) -> dict[str, Any]:
     responses = {str(status): _success(status, route, schemas, shared) for status in (route.status, *route.also)}
+    if IDEMPOTENCY_KEY in route.parameters:
+        responses["200"] = _or_preview(responses.get("200"))
     refusals = {str(error.status): {"$ref": f"#/components/responses/{error.__name__}"} for error in route.errors}
     return responses | refusals
+
+
+def _or_preview(answer: dict[str, Any] | None) -> dict[str, Any]:
+    """Of a write that answers 200 anyway, what it shows or what it would show."""
+    if answer is None:
+        return {"$ref": f"#/components/responses/{_PREVIEW}"}
+    content = {media: _either(one) for media, one in answer["content"].items()}
+    headers = answer["headers"] | _headers("Preference-Applied")
+    if "ETag" in headers:
+        headers["ETag"] = {"$ref": f"#/components/headers/{_UNLESS_PREVIEWED}"}
+    return {**answer, "headers": headers, "content": content}
+
+
+def _either(content: dict[str, Any]) -> dict[str, Any]:
+    return {**content, "schema": {"anyOf": [content["schema"], {"$ref": f"#/components/schemas/{_PREVIEW}"}]}}
+
+
+def _preview() -> dict[str, Any]:
+    return {
+        "description": "A preview.",
+        "headers": _headers("Request-Id", "RateLimit", "RateLimit-Policy", "Preference-Applied"),
+        "content": {JSON: {"schema": {"$ref": f"#/components/schemas/{_PREVIEW}"}, "example": EXAMPLE}},
+    }
 
 
 def _success(status: int, route: ApiRoute, schemas: _Schemas, shared: _Shared) -> dict[str, Any]:
@@ -234,7 +289,7 @@ def _success(status: int, route: ApiRoute, schemas: _Schemas, shared: _Shared) -
         "headers": _headers(*_success_headers(status, route)),
     }
     if route.shows is not None and status != HTTPStatus.NOT_MODIFIED:
-        success["content"] = {JSON: _content(route, route.shows, route.example, schemas, shared)}
+        success["content"] = {route.media: _content(route, route.shows, route.example, schemas, shared)}
     if route.links and status != HTTPStatus.NOT_MODIFIED:
         success["links"] = {link.operation: _link(link.operation, link.parameters) for link in route.links}
     return success

@@ -1,7 +1,10 @@
 """Query parameters and headers as the document names them."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from app.api.listing import MAX_LIMIT
 from app.api.route import Named, Parameter
@@ -34,11 +37,20 @@ IDEMPOTENCY_KEY = Parameter(
 )
 PREFER = Parameter(
     "Prefer",
-    "`wait=2` gives the request two seconds instead of five (RFC 7240). Other preferences are ignored.",
+    "`wait=2` gives the request two seconds instead of five; `dry-run` previews a write, as `?dryRun=true` does: the "
+    "answer is what it would answer and do, and nothing of it happens; `allow-duplicates` creates a record whatever the "
+    "organisation does about duplicates (RFC 7240). Other preferences are ignored.",
     {"type": "string", "examples": ["wait=2"]},
     place="header",
 )
-KEYED = (IDEMPOTENCY_KEY, PREFER)
+CAUSE = Parameter(
+    "Cause",
+    "The id of the event that this write answers (the `webhook-id` of a request). Its own event names it as its cause; "
+    "webhooks no longer follow a chain of more than 8.",
+    {"type": "string", "format": "uuid"},
+    place="header",
+)
+KEYED = (IDEMPOTENCY_KEY, CAUSE, PREFER)
 ETAGS = (IF_MATCH, *KEYED)
 LIMIT = Parameter(
     "limit",
@@ -85,6 +97,7 @@ PATH = {
         EXTERNAL_ID,
         place="path",
     ),
+    "deliveryId": Parameter("deliveryId", "The id of the delivery.", ID, place="path"),
 }
 VIEW = Parameter(
     "view",
@@ -214,8 +227,15 @@ def _listed(names: Iterable[str], prefix: str = "", most: int = 20) -> str:
 
 def _schema(field: FieldType) -> Mapping[str, Any]:
     """What the adapter takes: formats stay, numbers are numbers, and money is compared by its amount."""
-    if field.type is ValueType.money:
-        return {"type": "string", "pattern": r"^-?[0-9]{1,15}(\.[0-9]{1,4})?$"}
+    if field.type in (ValueType.money, ValueType.decimal):
+        places = 4 if field.type is ValueType.money else 10
+        return {"type": "string", "pattern": rf"^-?[0-9]{{1,15}}(\.[0-9]{{1,{places}}})?$"}
     if field.type is ValueType.text:
         return {"type": "string", "pattern": NO_NUL, "maxLength": MAX_TEXT}
-    return field.adapter.json_schema()
+    return _schema_of(field.adapter)
+
+
+@cache
+def _schema_of(adapter: TypeAdapter[Any]) -> Mapping[str, Any]:
+    """Hundreds of fields share a dozen adapters."""
+    return adapter.json_schema()

@@ -31,6 +31,7 @@ WRITING: Errors = (*ALWAYS, RequestTimeout, Conflict, TooLarge, Invalid)
 SENDING: Errors = (*WRITING, UnsupportedMedia)
 EDITING: Errors = (*SENDING, NotFound, Stale)
 ANYONE = "anyone"
+JSON_TYPE = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +81,22 @@ class ApiRoute:
     status: int = 200
     also: Sequence[int] = ()
     body: type[BaseModel] | Named | None = None
-    shows: type[BaseModel] | None = None
+    shows: type[BaseModel] | Named | None = None
+    media: str = JSON_TYPE
     example: Any = None
     body_example: Any = None
     parameters: Sequence[Parameter] = ()
     headers: Sequence[str] = ()
     links: Sequence[Link] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """A request that is sent to subscribers, as data for the document; `answers` say what each status means to us."""
+
+    name: str
+    summary: str
+    tag: str
+    body: type[BaseModel]
+    parameters: Sequence[Parameter]
+    answers: Mapping[str, str]

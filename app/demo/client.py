@@ -1,24 +1,25 @@
 """The public API as a patient client sees it: it repeats what may be repeated, when it is told to."""
 
 import asyncio
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
 
 import httpx
 
+from app.demo.answers import OUTCOME, Result, document, no_api
 from app.demo.failure import LoadFailed
 
 BASE = "/api/v1"
-OUTCOME = "Upsert-Outcome"  # created, updated or unchanged
-IN_FLIGHT = 8
+IN_FLIGHT = 4
 PATIENCE_S = 120.0  # of all requests together, since the last one that got an answer
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 8.0
 LATER = {429, 502, 503, 504}  # and whatever else carries a Retry-After
 
 
 class Client:
-    """Only GET and PUT go through it, so a request whose answer was lost is simply sent again."""
+    """What goes through it may be done twice, so a request whose answer was lost is simply sent again."""
 
     def __init__(self, api_url: str, key: str, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self.requests = self.repeated = 0
@@ -44,16 +45,26 @@ class Client:
     async def get(self, path: str, **query: str | int) -> dict[str, Any]:
         answer = await self._send("GET", path, query)
         if answer.is_error:
-            raise LoadFailed(f"GET {path}: {problem(answer)}")
+            raise LoadFailed(f"GET {path}: {Result.of(answer).problem()}")
         return document(answer)
 
-    async def put(self, object_: str, system: str, key: str, body: dict[str, Any]) -> httpx.Response:
-        answer = await self._send("PUT", f"/{object_}/by/{quote(system, safe='')}/{quote(key, safe='')}", {}, body)
+    async def put(self, object_: str, system: str, key: str, body: dict[str, Any]) -> Result:
+        answer = await self._send("PUT", place(object_, system, key), {}, body)
         if answer.status_code in (401, 403):
-            raise LoadFailed(f"The key may not write {object_}: {problem(answer)}")
+            raise LoadFailed(f"The key may not write {object_}: {Result.of(answer).problem()}")
         if answer.is_success and OUTCOME not in answer.headers:
-            raise _no_api(answer)
-        return answer
+            raise no_api(answer)
+        return Result.of(answer)
+
+    async def write(self, method: str, path: str, body: dict[str, Any]) -> Result:
+        return Result.of(await self._send(method, path, {}, body))
+
+    async def together(self, operations: Sequence[dict[str, Any]]) -> list[Result] | None:
+        """All of them, or None where one was refused: nothing is written then, and only one by one shows which."""
+        answer = await self._send("POST", "/batch", {}, {"operations": list(operations)})
+        if answer.is_error:
+            return None
+        return [Result.in_batch(one) for one in document(answer)["results"]]
 
     async def _send(
         self, method: str, path: str, query: dict[str, str | int], body: dict[str, Any] | None = None
@@ -70,7 +81,7 @@ class Client:
                 if answer.status_code not in LATER and "Retry-After" not in answer.headers:
                     self._answered = _now()
                     return answer
-                why, wait = problem(answer), _asked_to_wait(answer, pause)
+                why, wait = Result.of(answer).problem(), _asked_to_wait(answer, pause)
             self._put_off(wait, why)
             pause = min(pause * 2, LONGEST_PAUSE_S)
 
@@ -87,29 +98,8 @@ class Client:
         self.repeated += 1
 
 
-def document(answer: httpx.Response) -> dict[str, Any]:
-    try:
-        content = answer.json()
-    except ValueError:
-        content = None
-    if not isinstance(content, dict):
-        raise _no_api(answer)
-    return content
-
-
-def problem(answer: httpx.Response) -> str:
-    """What a problem document says, in one line; a proxy in between may answer anything else."""
-    try:
-        content = answer.json()
-        errors = [f"{error['pointer']}: {error['message']}" for error in content.get("errors") or []]
-        said = [content.get("code"), content.get("detail"), *errors]
-    except (ValueError, AttributeError, TypeError, KeyError):
-        said = [answer.text[:200]]
-    return " ".join([str(answer.status_code), *(str(part) for part in said if part)])
-
-
-def _no_api(answer: httpx.Response) -> LoadFailed:
-    return LoadFailed(f"{answer.request.url} does not answer as the API does; is the address right?")
+def place(object_: str, system: str, key: str) -> str:
+    return f"/{object_}/by/{quote(system, safe='')}/{quote(key, safe='')}"
 
 
 def _asked_to_wait(answer: httpx.Response, otherwise: float) -> float:

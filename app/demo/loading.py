@@ -1,40 +1,50 @@
-"""The load itself: records in an order in which what they refer to is there first, eight at a time."""
+"""The load itself: records in an order in which what they refer to is there first, in batches."""
 
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import httpx
 import typer
 
-from app.demo.client import IN_FLIGHT, OUTCOME, Client, document, problem
+from app.demo.answers import Result
+from app.demo.client import IN_FLIGHT, Client, place
 from app.demo.failure import LoadFailed
+from app.demo.histories import is_dated, stays_of
 from app.demo.mapping import Mapping
-from app.demo.plan import ACCOUNTS, FILES, USERS, Entry, Plan, Target
+from app.demo.plan import ACCOUNTS, FILES, OPPORTUNITIES, USERS, Entry, Plan, Target
 from app.demo.report import OUTCOMES, Report
 from app.demo.rows import Kind
 
 SHIPPED = Path(__file__).resolve().parents[2] / "demo" / "sales-opportunities"
 MAPPING = "mapping.toml"
+HISTORIES = "stage histories"
+TOGETHER = 50  # rows in a batch: what takes well below a second
+
+
+def mapping_of(directory: Path) -> Mapping:
+    """A mapping.toml beside the files takes the place of the shipped one."""
+    own = directory / MAPPING
+    return Mapping.read(own if own.exists() else SHIPPED.parent / MAPPING)
 
 
 async def load(
     api_url: str, key: str, directory: Path, *, progress: bool, transport: httpx.AsyncBaseTransport | None = None
 ) -> Report:
-    """Put every row of the directory's files; a mapping.toml beside them takes the place of the shipped one.
+    """Put every row of the directory's files, and what their dates tell of the stages before.
 
     Any number of loads, whole or killed in the middle, leave what one leaves: a row finds its record by
     external id, and a row that says what the record already says writes nothing.
     """
     started = monotonic()
-    own = directory / MAPPING
-    plan = Plan(directory, Mapping.read(own if own.exists() else SHIPPED.parent / MAPPING))
+    plan = Plan(directory, mapping_of(directory))
     async with Client(api_url, key, transport) as client:
         with typer.progressbar(length=len(plan.entries), label="Loading", file=sys.stderr, hidden=not progress) as bar:
-            loading = Loading(client, plan, on_row=lambda: bar.update(1))
+            loading = Loading(client, plan, on_rows=bar.update)
             await loading.run()
         return Report(
             source=plan.name,
@@ -50,11 +60,11 @@ async def load(
 class Loading:
     """One run: which records are there by now, and what became of each row."""
 
-    def __init__(self, client: Client, plan: Plan, on_row: Callable[[], None]) -> None:
-        self.counts = {name: Counter(dict.fromkeys(OUTCOMES, 0)) for name in FILES}
+    def __init__(self, client: Client, plan: Plan, on_rows: Callable[[int], None]) -> None:
+        self.counts = {name: Counter(dict.fromkeys(OUTCOMES, 0)) for name in (*FILES, HISTORIES)}
         for name, rows in plan.rows.items():
             self.counts[name]["notLoaded"] = sum(row.not_loaded for row in rows)
-        self._client, self._plan, self._on_row = client, plan, on_row
+        self._client, self._plan, self._on_rows = client, plan, on_rows
         self._ids: dict[Target, str | None] = {}  # None: tried in vain
 
     async def run(self) -> None:
@@ -66,7 +76,7 @@ class Loading:
         while rest:
             ready = [entry for entry in rest if self._ids.keys() >= set(entry.references.values())]
             rest = [entry for entry in rest if not self._ids.keys() >= set(entry.references.values())]
-            await self._put_all(iter(ready))
+            await self._load_all(ready)
 
     async def _first_administrator(self) -> str:
         found = await self._client.get("/users", role="admin", sort="createdAt", limit=1)
@@ -74,11 +84,13 @@ class Loading:
             raise LoadFailed("The tenant has no administrator who could own the accounts.")
         return str(found["data"][0]["id"])
 
-    async def _put_all(self, entries: Iterator[Entry]) -> None:
+    async def _load_all(self, entries: Sequence[Entry]) -> None:
+        batches = (entries[at : at + TOGETHER] for at in range(0, len(entries), TOGETHER))
+
         async def take_turns() -> None:
-            for entry in entries:
-                await self._put(entry)
-                self._on_row()
+            for batch in batches:
+                await self._date_back(await self._put(batch))
+                self._on_rows(len(batch))
 
         failure: BaseException | None = None
         try:
@@ -90,16 +102,49 @@ class Loading:
         if failure:
             raise failure
 
-    async def _put(self, entry: Entry) -> None:
-        body = entry.body | self._resolved(entry)
-        answer = await self._client.put(entry.object, self._plan.mapping.system, entry.key, body)
-        if answer.is_error:
-            entry.row.note(Kind.NOT_LOADED, f"refused in {entry.object}: {problem(answer)}", value=entry.key)
+    async def _put(self, entries: Sequence[Entry]) -> list[tuple[Entry, dict[str, Any]]]:
+        """Those that are there now, with their records."""
+        system, bodies = self._plan.mapping.system, [entry.body | self._resolved(entry) for entry in entries]
+        pairs = list(zip(entries, bodies, strict=True))
+        results = await self._client.together(
+            [{"method": "PUT", "path": place(one.object, system, one.key), "body": body} for one, body in pairs]
+        )
+        if results is None:
+            results = [await self._client.put(one.object, system, one.key, body) for one, body in pairs]
+        return [
+            (entry, result.body) for entry, result in zip(entries, results, strict=True) if self._noted(entry, result)
+        ]
+
+    def _noted(self, entry: Entry, result: Result) -> bool:
+        if result.is_refusal or result.outcome is None:
+            entry.row.note(Kind.NOT_LOADED, f"refused in {entry.object}: {result.problem()}", value=entry.key)
             self._ids[entry.target] = None
             self.counts[entry.object]["notLoaded"] += 1
+            return False
+        self._ids[entry.target] = result.body["id"]
+        self.counts[entry.object][result.outcome] += 1
+        return True
+
+    async def _date_back(self, loaded: Sequence[tuple[Entry, dict[str, Any]]]) -> None:
+        """Gives the opportunities the stays of their rows, unless they have them."""
+        engaged, missing = self._plan.mapping.engaged, []
+        for entry, record in loaded:
+            stays = stays_of(entry, engaged)
+            if stays and is_dated(record, stays):
+                self.counts[HISTORIES]["unchanged"] += 1
+            elif stays:
+                missing.append((entry, f"/{OPPORTUNITIES}/{record['id']}/stage-history", {"stays": stays}))
+        if not missing:
             return
-        self._ids[entry.target] = document(answer)["id"]
-        self.counts[entry.object][answer.headers[OUTCOME]] += 1
+        results = await self._client.together(
+            [{"method": "POST", "path": path, "body": body} for _, path, body in missing]
+        )
+        if results is None:
+            results = [await self._client.write("POST", path, body) for _, path, body in missing]
+        for (entry, _, _), result in zip(missing, results, strict=True):
+            if result.is_refusal:
+                entry.row.note(Kind.UNMATCHED, f"stage history refused: {result.problem()}")
+            self.counts[HISTORIES]["notLoaded" if result.is_refusal else "created"] += 1
 
     def _resolved(self, entry: Entry) -> dict[str, str]:
         found = {name: self._ids[target] for name, target in entry.references.items()}

@@ -19,6 +19,7 @@ class Mapping(BaseModel):
     email_domain: str
     no_account: str
     stages: dict[str, str]
+    engaged: str | None = None  # the stage that begins with the engage date; without it no history is told
     spelling: dict[str, dict[str, str]]  # by column: as written -> as meant
     known: dict[str, frozenset[str]]  # by column: the values that need no report
 

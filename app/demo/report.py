@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from textwrap import fill
@@ -68,9 +68,9 @@ class Report:
         return {name: {"rows": n, "clean": n - listed[name], "listed": listed[name]} for name, n in rows.items()}
 
     def _table(self) -> Iterator[str]:
-        yield " " * 14 + "".join(f"{outcome:>11}" for outcome in OUTCOMES)
+        yield " " * 16 + "".join(f"{outcome:>11}" for outcome in OUTCOMES)
         for name, count in self.counts.items():
-            yield f"{name:14}" + "".join(f"{count[outcome]:11,}" for outcome in OUTCOMES)
+            yield f"{name:16}" + "".join(f"{count[outcome]:11,}" for outcome in OUTCOMES)
 
     def _reasons(self, *, lines: bool) -> Iterator[str]:
         found: dict[tuple[Kind, str, str], list[int]] = defaultdict(list)
@@ -81,6 +81,12 @@ class Report:
             at = found[kind, file, text]
             head = f"{file}: {'NOT LOADED: ' if kind is Kind.NOT_LOADED else ''}{text} ({_counted(len(at), 'row')})"
             yield f"{head}\n{fill(_ranges(at), 110, initial_indent='  ', subsequent_indent='  ')}" if lines else head
+
+
+def in_words(made: Mapping[str, int]) -> str:
+    """What was made up, by object."""
+    listed = ", ".join(f"{plural.replace('-', ' ')} ({number:,})" for plural, number in made.items())
+    return f"Made up beside the files, and kept as it is from now on: {listed or 'nothing more'}."
 
 
 def _listed(row: Row) -> dict[str, Any]:

@@ -77,6 +77,7 @@ class Life:
             )
 
     def announce(self) -> None:
+        write_private(self.state.api_url, self.api_url)
         kept = self.state.admin_key.file
         lines = [
             "Rapport is running. Ctrl-C stops it.",
@@ -112,12 +113,18 @@ class Life:
         write_private(self.ready_file, json.dumps(facts, indent=2) + "\n")
 
     def forget(self) -> None:
-        """Nobody takes the file of an earlier life for ours; where none can be written is found out at once."""
+        """Nobody takes the file of an earlier life for ours; where none can be written is found out at once.
+
+        That is tried beside it: whoever waits for the ready file must never meet an empty one.
+        """
+        self.state.api_url.unlink(missing_ok=True)
         if self.ready_file is None:
             return
+        trial = self.ready_file.with_name(f"{self.ready_file.name}.trial")
         try:
-            write_private(self.ready_file, "")
-            self.ready_file.unlink()
+            write_private(trial, "")
+            trial.unlink()
+            self.ready_file.unlink(missing_ok=True)
         except OSError as error:
             raise unusable(self.ready_file.absolute().parent, error) from error
 

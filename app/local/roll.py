@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 
@@ -58,7 +59,8 @@ class Roll:
         for line in self._path.read_text().splitlines():
             pid, stop_signal = map(int, line.split())
             if self._holds(pid):
-                os.kill(pid, force or stop_signal)
+                with suppress(ProcessLookupError):  # it may have ended by itself just now
+                    os.kill(pid, force or stop_signal)
 
     def _holds(self, pid: int) -> bool:
         """Whether it is the enrolled process and not a later one that was given the same number."""

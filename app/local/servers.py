@@ -80,6 +80,7 @@ class Servers:
             "max_connections": "200",
             "timezone": "UTC",
             "log_timezone": "UTC",
+            "autovacuum_naptime": "5s",  # what was empty a minute ago is otherwise read by plans for empty tables
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return self._program(

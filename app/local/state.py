@@ -1,4 +1,4 @@
-"""The folder in which everything lies that outlives a run: data, logs, the admin key."""
+"""The folder in which everything lies that outlives a run: data, logs, the admin key, the encryption key."""
 
 import fcntl
 import hashlib
@@ -18,8 +18,8 @@ SYSTEM = Path("/var/lib/rapport")
 LONGEST_SOCKET_PATH = 103  # 108 bytes on Linux and 104 on macOS, the closing zero included
 
 
-class AdminKey:
-    """The one key that is kept, for who runs `crm up`."""
+class KeptSecret:
+    """A file that only who runs `crm up` may read."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -29,8 +29,8 @@ class AdminKey:
             return self.file.read_text().strip() or None
         return None
 
-    def keep(self, key: str) -> None:
-        write_private(self.file, key + "\n")
+    def keep(self, secret: str) -> None:
+        write_private(self.file, secret + "\n")
 
 
 class State:
@@ -43,10 +43,16 @@ class State:
         self.run = folder / "run"
         self.metrics = self.run / "metrics"
         self.runtime = folder / "runtime"
-        self.admin_key = AdminKey(folder / "admin-key")
+        self.admin_key = KeptSecret(folder / "admin-key")
+        self.encryption_key = encryption_key_in(folder)
         self.sockets = self.run / "servers"
         self.roll = Roll(self.run / "roll")
         self.addresses = self.run / "addresses.json"  # of the servers, while they run
+        self.api_url = self.run / "api-url"  # while it is served
+
+
+def encryption_key_in(folder: Path) -> KeptSecret:
+    return KeptSecret(folder / "encryption-key")
 
 
 def locate(asked: Path | None, account: Account | None) -> Path:

@@ -8,7 +8,8 @@ from uuid import UUID
 from app.domain.governance import service
 from app.domain.governance.schemas import ApiKeyCreate, TenantCreate
 from app.domain.registry import SCHEMA
-from app.local.state import AdminKey
+from app.domain.tenants.service import create_tenant
+from app.local.state import KeptSecret
 from app.repositories.pool import Pool, Target
 from app.repositories.tenants import first_administrator
 from app.settings import Settings
@@ -24,10 +25,10 @@ class Made:
     key: str
 
 
-async def new_tenant(settings: Settings, name: str, email: str) -> Made:
+async def new_tenant(settings: Settings, name: str, email: str, country: str | None = None) -> Made:
     """With an administrator and a key of theirs."""
     async with _pool(settings) as pool:
-        new = await service.create_tenant(pool, SCHEMA, TenantCreate(name=name), email)
+        new = await create_tenant(pool, SCHEMA, TenantCreate(name=name, country=country), email)
     key = await new_key(settings, new.tenant_id, new.admin_user_id, "First key", [ADMIN])
     return Made(new.tenant_id, new.admin_user_id, key)
 
@@ -38,7 +39,7 @@ async def new_key(settings: Settings, tenant_id: UUID, user_id: UUID, name: str,
         return await service.create_key(pool, SCHEMA, settings.environment, tenant_id, user_id, wanted)
 
 
-async def first_key(kept: AdminKey, settings: Settings) -> tuple[str, bool]:
+async def first_key(kept: KeptSecret, settings: Settings) -> tuple[str, bool]:
     """The key, and whether it is new: one is made only where none is kept, whatever tenants there are.
 
     It is kept before it is shown. A start that is killed in between leaves a key that nobody knows.

@@ -14,7 +14,7 @@ from prometheus_client.multiprocess import mark_process_dead
 
 from app.local.account import server_account
 from app.local.binaries import binaries
-from app.local.environment import settings_of_environment
+from app.local.environment import settings_of_environment, with_own_key
 from app.local.errors import CannotStart, GaveUp
 from app.local.life import Life, Say, Seed
 from app.local.port import listening
@@ -22,9 +22,7 @@ from app.local.process import Child, Program, running
 from app.local.servers import Servers
 from app.local.signals import until_told
 from app.local.state import locate, opened, prepared_for_servers, write_private
-from app.local.tenants import first_key
 from app.repositories.cluster import make_login_and_database
-from app.repositories.migrate import migrate
 
 HOST = "127.0.0.1"
 
@@ -55,13 +53,20 @@ async def _live(options: Options, say: Say, notice: Say) -> None:
         state = await stack.enter_async_context(opened(locate(options.state, account)))
         listener = stack.enter_context(listening(HOST, options.port))
         api_url = f"http://{HOST}:{listener.getsockname()[1]}"
+        settings = with_own_key(settings, state.encryption_key)
         life = Life(state, settings, api_url, options.ready_file, say, notice)
         life.forget()
         if account:
             await stack.enter_async_context(prepared_for_servers(state, account))
             await _start_servers(life, Servers(state, account, binaries(account, state.runtime)), stack)
+        from app.repositories.migrate import migrate  # noqa: PLC0415  # half a second that no refusal waits for
+
         await migrate(life.settings.database_url)
-        life.admin_key, life.key_is_new = await first_key(state.admin_key, life.settings)
+        life.admin_key = state.admin_key.read()
+        if life.admin_key is None:
+            from app.local.tenants import first_key  # noqa: PLC0415  # as long, and only the first start waits for it
+
+            life.admin_key, life.key_is_new = await first_key(state.admin_key, life.settings)
         await _start_product(life, options.workers, listener, stack)
         stack.callback(listener.close)
         stack.callback(life.forget)
@@ -92,14 +97,15 @@ async def _start_product(life: Life, workers: int, listener: socket.socket, stac
 
 
 def _program(life: Life, name: str, arguments: Sequence[str], *descriptors: int) -> Program:
-    """Our own command in a new process; addresses reach it by the environment, which other users cannot read.
+    """Our own command in a new process; addresses and keys reach it by the environment, which other users cannot read.
 
     Modules come from where ours came from, never from a folder that happens to be the current one.
     """
-    root = str(Path(__file__).parents[2])
+    root, keys = str(Path(__file__).parents[2]), life.settings.encryption_keys
     environment = os.environ | {
         "CRM_DATABASE_URL": life.settings.database_url,
         "CRM_REDIS_URL": life.settings.redis_url,
+        "CRM_ENCRYPTION_KEYS": keys.get_secret_value() if keys else "",
         "OMP_NUM_THREADS": "1",
         "PROMETHEUS_MULTIPROC_DIR": str(life.state.metrics),
         "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")])),

@@ -16,13 +16,24 @@ from app.domain.governance.schemas import ApiKeyRead, TenantCreate, TenantRead
 from app.domain.kernel.claim import Claim
 from app.domain.kernel.query import Document
 from app.domain.kernel.record import table_of
-from app.repositories.compile import CACHE, of_tenant, read_view, tenant
+from app.repositories.compile import CACHE, Statement, of_tenant, read_view, tenant
 from app.repositories.idempotency import keep
 from app.repositories.reading import record_id
 from app.repositories.refusals import unknown_reference
 from app.repositories.session import Session
 
 TENANT, KEY = table_of(Tenant), table_of(ApiKey)
+_SET = Statement(
+    """
+    update tenant
+       set country = case when $2::jsonb ? 'country' then $2::jsonb ->> 'country' else country end,
+           modified_at = clock_timestamp(), modified_by = $3
+     where tenant_id = $1
+    returning country
+    """,
+    ("tenant", "values", "me"),
+    {},
+)
 
 
 class Tenants:
@@ -37,6 +48,11 @@ class Tenants:
         """The session's tenant as JSON."""
         row = await self.session.read(CACHE.get("own tenant", _own_tenant), {})
         return bytes(row["body"]) if row else b"null"
+
+    async def set(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What is not among the values stays."""
+        row = await self.session.once(_SET, {"values": dict(values)})
+        return dict(row) if row else {}
 
 
 class Keys:
@@ -70,7 +86,7 @@ class Keys:
 
 
 def _new_tenant() -> Executable:
-    columns = ("name", "time_zone", "locale", "currency")
+    columns = ("name", "time_zone", "locale", "currency", "country")
     return insert(TENANT).values(tenant_id=tenant(), **{name: _value(TENANT, name) for name in columns})
 
 

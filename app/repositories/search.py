@@ -28,7 +28,7 @@ from sqlalchemy import (
     true,
     union_all,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSON, aggregate_order_by
+from sqlalchemy.dialects.postgresql import ARRAY, JSON, JSONPATH, aggregate_order_by
 from sqlalchemy.sql.selectable import LateralFromClause
 from sqlalchemy.types import TypeEngine
 
@@ -52,15 +52,19 @@ _STEP, _AT_START, _TOGETHER, _WHOLE = 100, 30, 15, 60
 
 def document_of(kind: AnyObject, source: FromClause, texts: Sequence[str]) -> ColumnElement[Any]:
     """What `search` holds for a row of `source`, were these all its texts."""
-    parts: list[ColumnElement[Any]] = [
-        func.coalesce(source.c[name], _NOTHING) for name in kind.searchable if name in texts
-    ]
+    parts: list[ColumnElement[Any]] = [_searched(kind, source, name) for name in kind.searchable if name in texts]
     if EXTERNAL_IDS in texts:
         parts.append(cast(func.jsonb_path_query_array(source.c.external_ids, literal_column("'$.*'")), Text()))
     together = parts[0] if parts else _NOTHING
     for part in parts[1:]:
         together = together.concat(_SPACE).concat(part)
     return func.app_search(together)
+
+
+def _searched(kind: AnyObject, source: FromClause, name: str) -> ColumnElement[Any]:
+    if (member := kind.listed.get(name)) is None:
+        return func.coalesce(source.c[name], _NOTHING)
+    return cast(func.jsonb_path_query_array(source.c[name], cast(f"$[*].{member}", JSONPATH)), Text())
 
 
 @dataclass(frozen=True)

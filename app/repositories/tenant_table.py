@@ -23,14 +23,15 @@ def tenant_table(
     *,
     references: Mapping[str, str] | None = None,
     unique: Sequence[str] = (),
+    unique_together: Sequence[str] = (),
     sortable: Sequence[str] = (),
     searchable: Sequence[str] = (),
     grants: str = EVERYTHING,
 ) -> list[str]:
     """The statements that make `table`, to be run in order as rapport_owner.
 
-    `references` maps a column to the table whose record it names, `unique` columns are so within a tenant, `sortable`
-    ones are what a list may be ordered by, `searchable` ones what quick search looks in. An amount and its
+    `references` maps a column to the table whose record it names, `unique` columns are so within a tenant and
+    `unique_together` ones as a whole, `sortable` ones are what a list may be ordered by, `searchable` ones what quick search looks in. An amount and its
     `<amount>_currency` are null together.
     """
     references = references or {}
@@ -38,6 +39,7 @@ def tenant_table(
         _created(table),
         *(_foreign_key(table.name, column, target) for column, target in references.items()),
         *(_unique_key(table, column) for column in unique),
+        *([_unique_key(table, *unique_together)] if unique_together else []),
         *(_index(table, column) for column in dict.fromkeys((*sortable, *references))),
         *protected(table.name, [column.name for column in table.c], grants),
         *(search_document(table.name, [column.name for column in table.c], searchable) if searchable else ()),
@@ -74,13 +76,15 @@ def read_view(name: str, columns: Sequence[str]) -> str:
 def search_document(name: str, columns: Sequence[str], texts: Sequence[str] | None) -> list[str]:
     """Makes `search` of a record table the document of these texts and the external ids, or none of it.
 
+    Of a list of objects one member is such a text: `other_emails.address`.
+
     PostgreSQL writes the column, whatever statement writes the row. Words begin and end with a space in it, so that
     trigrams find where a word begins; whole words are indexed as well, because a word has dozens of trigrams.
     """
     table, index, view = _quoted(name), _quoted(name + "_search_idx"), _quoted(name + "_read")
     generated, indexes = "", []
     if texts is not None:
-        shown = [f"coalesce({_quoted(text)}, '')" for text in texts]
+        shown = [_searched(*text.split(".")) for text in texts]
         document = " || ' ' || ".join((*shown, "jsonb_path_query_array(external_ids, '$.*')::text"))
         generated = f" GENERATED ALWAYS AS (app_search({document})) STORED"
         words = "array_remove(string_to_array(search, ' '), '')"
@@ -93,6 +97,11 @@ def search_document(name: str, columns: Sequence[str], texts: Sequence[str] | No
         read_view(name, [*(column for column in columns if column != "search"), "search"]),
         f"GRANT SELECT ON {view} TO {APP}",
     ]
+
+
+def _searched(text: str, member: str | None = None) -> str:
+    column = _quoted(text)
+    return f"coalesce({column}, '')" if member is None else f"jsonb_path_query_array({column}, '$[*].{member}')::text"
 
 
 def across_tenants(name: str, grants: str) -> list[str]:
@@ -123,9 +132,10 @@ def _foreign_key(name: str, column: str, target: str) -> str:
     )
 
 
-def _unique_key(table: Table, column: str) -> str:
-    key = _quoted(f"{table.name}_{column}_key")
-    return f"CREATE UNIQUE INDEX {key} ON {_quoted(table.name)} (tenant_id, {_indexed(table, column)})"
+def _unique_key(table: Table, *columns: str) -> str:
+    key = _quoted(f"{table.name}_{columns[-1]}_key")
+    indexed = ", ".join(_indexed(table, column) for column in columns)
+    return f"CREATE UNIQUE INDEX {key} ON {_quoted(table.name)} (tenant_id, {indexed})"
 
 
 def _index(table: Table, column: str) -> str:

@@ -17,6 +17,13 @@ READ_AND_WRITTEN_ACROSS_TENANTS = {
     "event": "SELECT",  # the relay
     "idempotency": "DELETE, SELECT",  # the purge of expired answers
     "heartbeat": "DELETE, INSERT, SELECT, UPDATE",  # each worker its own row
+    "work": "DELETE, INSERT, SELECT, UPDATE",  # claims
+    "work_target": "INSERT, SELECT, UPDATE",  # what a target bears decides what is claimed
+    "relay_position": "INSERT, SELECT, UPDATE",  # the relay
+    "webhook_endpoint": "SELECT",  # the relay asks who wants an event
+    "webhook_secret": "SELECT",  # deliveries are signed
+    "webhook_state": "SELECT, UPDATE",  # deliveries tell how an endpoint fares
+    "webhook_delivery": "DELETE, INSERT, SELECT, UPDATE",  # the relay makes them, workers settle and purge them
 }
 SHOWN_TO_THE_APPLICATION = {
     "heartbeat": "the metrics tell when a worker last lived; it holds no data of a tenant",
@@ -26,7 +33,14 @@ INDEXES_WITHOUT_TENANT = {
     "heartbeat_pkey": "no tenant table",
     "event_relay": "the relay walks the events of all tenants in their one order",
     "api_key_lookup": "a key is looked up before its tenant is known",
+    "form_key_lookup": "a form is looked up by its key before its tenant is known",
     "idempotency_expires_at_idx": "the purge walks the expired answers of all tenants",
+    "work_due": "a claim of one kind of work walks from tenant to tenant",
+    "work_time": "a claim looks whether anything of its kind is due, of whatever tenant",
+    "webhook_delivery_age": "the purge walks the old deliveries of all tenants",
+    "assignment_decision_age": "the purge walks the old decisions of all tenants",
+    "score_change_age": "the purge walks the old scores of all tenants",
+    "forecast_snapshot_age": "the purge walks the old days of all tenants",
 }
 LESS_THAN_EVERYTHING = {
     "alembic_version": "SELECT",  # readiness compares revisions
@@ -35,9 +49,21 @@ LESS_THAN_EVERYTHING = {
     "event": "INSERT, SELECT",  # append-only
     "bin": "DELETE, INSERT, SELECT",
     "idempotency": "INSERT, SELECT",
+    "relay_position": "INSERT, SELECT, UPDATE",
+    "form_secret": "INSERT, SELECT",  # it stays what it is, and while the form lies in the bin
+    "unconfirmed_submission": "DELETE, INSERT, SELECT",
+    "job": "INSERT, SELECT, UPDATE",
+    "webhook_state": "INSERT, SELECT, UPDATE",
+    "assignment_state": "INSERT, SELECT, UPDATE",
+    "quote_number": "INSERT, SELECT, UPDATE",
+    "assignment_decision": "INSERT, SELECT",  # what was decided stays
+    "behaviour_event": "INSERT, SELECT",  # what was done stays
+    "score_change": "INSERT, SELECT",
 }
 DEFINER_FUNCTIONS = {
     "auth_lookup(uuid)": "looks a key up before its tenant is known",
+    "form_lookup(text)": "looks a form up by its key before its tenant is known",
+    "app_viewers(uuid[],uuid[])": "tells workers, who may not read users, what these may be told",
 }
 VOLATILITY = {
     "app_tenant()": "s",

@@ -106,7 +106,9 @@ def importing(package: str) -> Callable[[Source], Found]:
 
 
 _NAMES = {name: kind for kind in OBJECT_TYPES for name in (kind.name, kind.plural)}
-_BUSINESS = {name for name, kind in _NAMES.items() if not kind.model.__module__.startswith(PLATFORM)}
+HOMONYMS = {"quote", "quotes"}
+"""Texts stand between quotes, and a quote is an object, too: only a case for one would tell it."""
+_BUSINESS = {name for name, kind in _NAMES.items() if not kind.model.__module__.startswith(PLATFORM)} - HOMONYMS
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
@@ -175,7 +177,13 @@ def _imported(node: ast.AST, names: set[str]) -> bool:
 
 
 GENERIC = ("app/domain/kernel/", "app/domain/records/", "app/repositories/", "app/api/")
-OF_A_MODULE = ("app/api/v1/", *(f"app/repositories/{module}.py" for module in MODULES))
+FURTHER = (
+    "board",
+    "stages",
+    "forecast_sums",
+    "snapshots",
+)  # files of a module that has more to ask than one file holds
+OF_A_MODULE = ("app/api/v1/", "app/api/pages/", *(f"app/repositories/{module}.py" for module in (*MODULES, *FURTHER)))
 LOOP = "def f():\n" + "    pass\n" * 59
 
 RULES = (
@@ -230,11 +238,25 @@ RULES = (
         spares=("app/workers/queue.py", "app/workers/settings.py"),
     ),
     Rule(
-        "only the rate limit imports redis",
+        "only its client imports aio-pika",
+        importing("aio_pika"),
+        "from aio_pika import Message",
+        "from app.workers.clients.amqp import amqp",
+        spares=("app/workers/clients/amqp.py",),
+    ),
+    Rule(
+        "only its client imports nats-py",
+        importing("nats"),
+        "from nats.aio.client import Client",
+        "from app.workers.clients.nats import nats",
+        spares=("app/workers/clients/nats.py",),
+    ),
+    Rule(
+        "only the rate limit and the queue import redis",
         importing("redis"),
         "from redis.asyncio import Redis",
         "from app.api.limits import RateLimiter",
-        spares=("app/api/limits.py",),
+        spares=("app/api/limits.py", "app/workers/queue.py", "app/workers/settings.py"),
     ),
     Rule(
         "generic code names no object",

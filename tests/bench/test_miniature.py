@@ -12,6 +12,7 @@ from bench.fill import Data, Scale, fill
 from bench.plans import _plans
 from bench.searching import _measured
 from bench.servers import Place
+from bench.streaming import stream
 from bench.works import WORKS, Asking
 from tests.run import Run
 
@@ -67,3 +68,8 @@ async def test_the_plans_and_the_search_of_the_bench_are_those_of_the_product(sm
 def test_an_expression_means_what_its_lambda_does(small: tuple[Place, Data]) -> None:
     (line,) = expressions(*small)
     assert len(line.values) == 3
+
+
+def test_a_worker_has_many_listeners_that_take_little(small: tuple[Place, Data]) -> None:
+    for line in stream(*small, listeners=200):
+        assert line.is_met, line

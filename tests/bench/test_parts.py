@@ -22,6 +22,7 @@ class Echo(BaseHTTPRequestHandler):
     """Answers with the path, or with the body in two pieces; 404 below /missing."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or the second piece waits until the first is acknowledged
 
     def do_GET(self) -> None:
         self._answer(404 if self.path.startswith("/missing") else 200, self.path.encode())
@@ -42,10 +43,14 @@ class Echo(BaseHTTPRequestHandler):
         pass
 
 
+class EchoServer(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64  # of the five by default, what comes at once is lost, and comes again after a second
+
+
 @pytest.fixture
 def echo() -> Iterator[ThreadingHTTPServer]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Echo) as server:
-        server.daemon_threads = True
+    with EchoServer(("127.0.0.1", 0), Echo) as server:
         server.seen = []  # type: ignore[attr-defined]  # what the handler has answered
         thread = Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
@@ -81,6 +86,17 @@ def test_a_line_says_whether_its_target_is_met() -> None:
     assert [line.count("|") for line in shown] == [5] * 5
     assert "1.90 (1.00 to 2.50)" in shown[2]
     assert "missed" in shown[3]
+
+
+def test_rows_of_works_that_were_not_measured_stay_as_they_are() -> None:
+    before = table([Line(work="a", values=[1.0], target=2.0), Line(work="b", values=[3.0], wall="4 ms")])
+    assert table([], before) == before
+    rows = table([Line(work="c", values=[5.0]), Line(work="a", values=[9.0], target=2.0)], before).splitlines()[2:]
+    assert [[cell.strip() for cell in row.split("|")[1:-1]] for row in rows] == [
+        ["a", "9.00", "2", "missed", ""],
+        ["b", "3.00", "", "", "4 ms"],
+        ["c", "5.00", "", "", ""],
+    ]
 
 
 def test_the_table_replaces_what_stands_between_the_markers(tmp_path: Path) -> None:

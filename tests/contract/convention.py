@@ -1,8 +1,10 @@
 """What a row of the contract table is, and how a behaviour of the running application is switched off."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 import httpx
@@ -14,6 +16,10 @@ from tests.world import Client, World
 
 Json = dict[str, Any]
 Replacement = tuple[Any, str, Any]
+WAITS_WITHIN_S = 10.0
+WAITING = """
+select count(*) from pg_locks join pg_database d on d.oid = database where not granted and datname = current_database()
+"""
 
 
 @dataclass(frozen=True)
@@ -84,6 +90,15 @@ async def rows(client: Client, url: str) -> list[Json]:
         if cursor is None:
             return found
     raise AssertionError("the pages have no end")
+
+
+async def until_waiting(case: Case, number: int) -> None:
+    """Until so many wait for a lock in the database of the case."""
+    async with case.world.place.connect() as watcher:
+        end = monotonic() + WAITS_WITHIN_S
+        while await watcher.fetchval(WAITING) < number:
+            assert monotonic() < end, "nobody waits"
+            await asyncio.sleep(0.01)
 
 
 def is_problem(answer: httpx.Response, status: int, code: str) -> Json:

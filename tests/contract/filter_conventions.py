@@ -3,8 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from app.api import listing
-from app.api.v1 import events as event_routes
+from app.api import channel, listing
 from app.domain.kernel.actor import Actor
 from app.domain.kernel.errors import AppError, BadRequest, refused
 from app.domain.kernel.expression import filters
@@ -105,6 +104,6 @@ FILTERS = (
         name="filter",
         rule="`filter` narrows events by the record after, the record before, and what changed.",
         proof=events_are_filtered,
-        mutation=without((event_routes, "_where", always(None))),
+        mutation=without((channel, "read_filter", always(EVERYTHING))),
     ),
 )

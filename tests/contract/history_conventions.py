@@ -5,10 +5,10 @@ from typing import Any
 from uuid import UUID
 
 from app.api import records as record_routes
-from app.api.event_form import public
 from app.api.v1 import events as event_routes
 from app.domain.kernel.changes import Change
 from app.domain.kernel.clock import utc_now
+from app.domain.kernel.event_form import public
 from app.domain.kernel.query import Position
 from app.domain.kernel.schemas import RecordRead
 from app.domain.records import history, service
@@ -33,7 +33,7 @@ async def a_record_has_its_history(case: Case) -> None:
     assert [event["previous"] for event in found["data"]] == [
         {"name": "two"},
         {"name": "one"},
-        {"name": None, "status": None},
+        {"name": None, "status": None, "tags": None, "addresses": None},
     ]
     first = (await case.client.get(f"{url}/history?limit=2")).json()
     rest = (await case.client.get(f"{url}/history?limit=2&cursor={first['page']['nextCursor']}")).json()

@@ -174,7 +174,7 @@ PROBLEMS = (
         name="500",
         rule="A fault of ours is a problem that tells nothing of its cause.",
         proof=a_fault_of_ours_tells_nothing,
-        mutation=without((errors, "_as_app_error", telling_all)),
+        mutation=without((errors, "refusal_of", telling_all)),
     ),
     Convention(
         topic="errors",

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
-from uuid import UUID
 
 import asyncpg
 import httpx
@@ -16,10 +15,11 @@ from app.domain.kernel.claim import Claim
 from app.domain.kernel.query import Document
 from app.repositories.idempotency import keep
 from app.repositories.records import Records
-from tests.contract.convention import Case, Convention, always, created, eventually, is_problem, without
+from tests.contract.convention import Case, Convention, always, created, eventually, is_problem, until_waiting, without
 
 KEY = {"Idempotency-Key": "once"}
 SOON = {"Prefer": "wait=1"}
+STILL_SOON_S = 4.0  # less than any request may take that says nothing
 HIERARCHY = "account.parent_id"
 insert_record = Records.create
 
@@ -95,7 +95,7 @@ async def moves_held_up(case: Case) -> AsyncIterator[asyncpg.Connection]:
 async def a_request_ends_at_its_deadline(case: Case) -> None:
     one, two = [await created(case.client) for _ in range(2)]
     try:
-        async with moves_held_up(case), asyncio.timeout(2.5):
+        async with moves_held_up(case), asyncio.timeout(STILL_SOON_S):
             answer = await case.client.patch(f"/accounts/{one['id']}", json={"parentId": two["id"]}, headers=SOON)
     except TimeoutError as error:
         raise AssertionError("it went on beyond its deadline") from error
@@ -104,40 +104,38 @@ async def a_request_ends_at_its_deadline(case: Case) -> None:
     assert (await case.client.get(f"/accounts/{one['id']}")).json() == one
 
 
-async def a_preview_is_refused_and_not_ignored(case: Case) -> None:
-    answer = await case.client.post("/accounts", json={"name": "x"}, headers={"Prefer": "dry-run"})
-    is_problem(answer, 400, "dryRunUnavailable")
+async def a_preview_tells_what_would_happen_and_leaves_nothing(case: Case) -> None:
+    answer = await case.client.post("/accounts", json={"name": "x"}, headers={"Prefer": "dry-run", **KEY})
+    assert (answer.status_code, answer.headers.get("preference-applied")) == (200, "dry-run")
+    assert (answer.json()["status"], answer.json()["body"]["name"]) == (201, "x")
+    assert [(one["change"], one["changes"]["name"]) for one in answer.json()["writes"]] == [("created", [None, "x"])]
     assert (await case.client.get("/accounts")).json()["data"] == []
+    made = await case.client.post("/accounts", json={"name": "y"}, headers=KEY)
+    assert (made.status_code, made.headers.get("idempotent-replayed")) == (201, None)
 
 
 async def a_deadlock_is_tried_again(case: Case) -> None:
-    """The request holds the hierarchy and waits for the table; the other holds the table and then wants the hierarchy.
+    """The request holds the hierarchy and waits for the table; the other holds the table and waits for the hierarchy.
 
-    PostgreSQL ends the one that has waited for a second, which is the request.
+    PostgreSQL looks once whether who waits does so in a circle, and ends it: after a second of waiting, but for the
+    other, who waits already when the request, the first of those who wait for the hierarchy, gets it.
     """
     one, two = [await created(case.client) for _ in range(2)]
     async with case.world.place.connect() as other, asyncio.TaskGroup() as group:
         transaction = other.transaction()
         await transaction.start()
-        await other.execute("set local deadlock_timeout = '20s'")
+        await other.execute("set local deadlock_timeout = '60s'")
         await other.execute("lock table account in share mode")
-        request = group.create_task(case.client.patch(f"/accounts/{one['id']}", json={"parentId": two["id"]}))
-        await _until_somebody_waits(case, UUID(one["id"]))
-        await other.execute(LOCK_HIERARCHY, HIERARCHY, str(case.client.tenant_id))
+        async with moves_held_up(case):
+            request = group.create_task(case.client.patch(f"/accounts/{one['id']}", json={"parentId": two["id"]}))
+            await until_waiting(case, 1)
+            hierarchy = group.create_task(other.execute(LOCK_HIERARCHY, HIERARCHY, str(case.client.tenant_id)))
+            await until_waiting(case, 2)
+        await hierarchy
         await transaction.rollback()
     answer: httpx.Response = request.result()
     assert answer.status_code == 200, answer.text
     assert (answer.json()["parentId"], answer.json()["version"]) == (two["id"], 2)
-
-
-async def _until_somebody_waits(case: Case, _: UUID) -> None:
-    waiting = "select count(*) from pg_locks where not granted and relation = 'account'::regclass"
-    async with case.world.place.connect() as watcher:
-        for _attempt in range(200):
-            if await watcher.fetchval(waiting):
-                return
-            await asyncio.sleep(0.01)
-    raise AssertionError("the request waits for nobody")
 
 
 async def keeping_it_later(self: Records[Any], change: Change[Any], *, chosen_id: bool, claim: Claim) -> Document:
@@ -216,10 +214,10 @@ RETRY = (
     ),
     Convention(
         topic="dry run",
-        name="unavailable",
-        rule="Until writes can be previewed, a request for a preview is refused.",
-        proof=a_preview_is_refused_and_not_ignored,
-        mutation=without((edge, "_allowed_s", lambda _, default_s: default_s)),
+        name="nothing is left",
+        rule="With `Prefer: dry-run` a write answers what it would answer and write, writes nothing, and leaves its key free.",
+        proof=a_preview_tells_what_would_happen_and_leaves_nothing,
+        mutation=without((edge, "asked_for", lambda query, _: (query, False))),
     ),
     Convention(
         topic="concurrency",

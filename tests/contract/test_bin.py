@@ -106,7 +106,7 @@ async def test_a_record_does_not_come_back_into_a_taken_external_id(client: Clie
     assert (await client.post(f"/{kind.plural}/{made['id']}/restore")).status_code == 200
 
 
-@of_each(lambda kind: kind.all_references)
+@of_each(lambda kind: [name for name in kind.all_references if name in kind.writable])
 async def test_a_record_does_not_come_back_before_what_it_refers_to(client: Client, target: Target) -> None:
     kind, name, other = target.kind, target.api_name, CATALOG[target.kind.all_references[target.name].to]
     parent = await make(client, other, 9)

@@ -37,6 +37,7 @@ async def test_the_convention_holds(case: Case, convention: Convention) -> None:
     await convention.proof(case)
 
 
+@pytest.mark.portable
 @each
 async def test_its_proof_fails_with_the_behaviour_switched_off(case: Case, convention: Convention) -> None:
     with convention.mutation(case), pytest.raises((AssertionError, httpx.HTTPError)):

@@ -15,10 +15,12 @@ from app.domain.kernel.object_type import AnyObject, ObjectType
 from app.domain.registry import OBJECT_TYPES
 from tests.contract import (
     test_bin,
+    test_duplicates,
     test_external_ids,
     test_listing,
     test_log,
     test_merge,
+    test_phones,
     test_record,
     test_references,
     test_retries,
@@ -41,8 +43,10 @@ MODULES = (
     test_log,
     test_retries,
     test_merge,
+    test_phones,
     test_searching,
     test_sharing,
+    test_duplicates,
 )
 
 MEMBERS: dict[str, Tests] = {
@@ -94,11 +98,17 @@ MEMBERS: dict[str, Tests] = {
         test_record.test_of_many_at_once_one_gets_the_unique_value,
         test_bin.test_a_record_does_not_come_back_into_a_taken_unique_value,
     ),
+    "unique_together": (test_record.test_what_is_unique_together_belongs_to_one_record_of_a_tenant,),
     "searchable": (
         test_searching.test_a_record_is_found_by_each_of_its_texts_as_long_as_it_is_there,
         test_searching.test_a_record_is_found_by_its_external_ids,
     ),
     "title": (test_searching.test_a_hit_is_named_by_its_title,),
+    "matched_by": (test_duplicates.test_a_record_is_a_candidate_for_another_with_the_same_values,),
+    "resembles": (test_duplicates.test_a_record_of_another_object_is_a_candidate,),
+    "listed": (test_phones.test_of_a_list_the_first_that_says_it_is_the_country,),
+    "phones": (test_phones.test_a_national_number_is_one_of_the_tenants_country,),
+    "countries": (test_phones.test_the_country_of_a_record_goes_before_the_tenants,),
     "written_by": (test_record.test_who_may_write_is_as_declared,),
     "shared_by": (
         test_sharing.test_a_record_belongs_to_who_creates_it,
@@ -157,7 +167,7 @@ def routes_of(kind: AnyObject) -> set[str]:
 def covered(test: Test) -> set[str]:
     """The objects that a test runs for, by the parameters that pytest will give it."""
     names = inspect.signature(test).parameters
-    if not {"target", "inverse", "two"} & names.keys():
+    if not {"target", "inverse", "one"} & names.keys():
         return {kind.name for kind in KINDS} if {"kind", "life"} & names.keys() else set()
     (mark,) = [one for one in test.pytestmark if one.name == "parametrize"]  # type: ignore[attr-defined]  # set by pytest
     firsts = [one[0] if isinstance(one, tuple) else one for one in mark.args[1]]

@@ -5,7 +5,20 @@ import asyncio
 from app.domain.kernel.actor import Role
 from app.domain.kernel.ids import uuid7
 from app.domain.kernel.object_type import AnyObject
-from tests.contract.sample import KINDS, Target, body, editable, least, make, of_each, plain_fields, value
+from tests.contract.sample import (
+    CATALOG,
+    KINDS,
+    Json,
+    Target,
+    body,
+    editable,
+    least,
+    make,
+    of_each,
+    plain_fields,
+    value,
+)
+from tests.factories.making import must_refer
 from tests.world import Client, World
 
 
@@ -31,7 +44,7 @@ async def test_what_was_created_is_what_is_read(client: Client, kind: AnyObject)
 
 async def test_what_is_left_out_has_its_default(client: Client, kind: AnyObject) -> None:
     made = (await client.post(f"/{kind.plural}", json=least(kind))).json()
-    defaults = kind.create.model_construct().model_dump(mode="json", by_alias=True)
+    defaults = kind.create.model_construct().model_dump(mode="json", by_alias=True) | least(kind)
     if kind.shared_by:
         defaults["ownerId"] = str(client.user_id)
     assert {name: made[name] for name in defaults} == defaults
@@ -54,19 +67,20 @@ async def test_an_edit_adds_one_version_and_one_that_changes_nothing_adds_none(c
     assert edited.headers["etag"] == again.headers["etag"] != f'"{made["version"]}"'
 
 
-@of_each(lambda kind: [field.name for field in plain_fields(kind)])
-async def test_every_field_can_be_edited_and_cleared_where_it_may_be_empty(client: Client, target: Target) -> None:
-    kind, name = target.kind, target.api_name
-    url = f"/{kind.plural}/{(await make(client, kind))['id']}"
-    edited = await client.patch(url, json={name: value(kind, target.name, 1)})
-    cleared = await client.patch(url, json={name: None})
+async def test_every_field_can_be_edited_and_cleared_where_it_may_be_empty(client: Client, kind: AnyObject) -> None:
+    for n, field in enumerate(plain_fields(kind)):
+        name, sent = field.api_name, value(kind, field.name, 2 * n + 1)
+        made = await make(client, kind, 2 * n)
+        url = f"/{kind.plural}/{made['id']}"
+        edited = await client.patch(url, json={name: sent})
+        cleared = await client.patch(url, json={name: None})
 
-    assert edited.json()[name] == value(kind, target.name, 1)
-    if target.field.nullable:
-        assert (cleared.status_code, cleared.json()[name], cleared.json()["version"]) == (200, None, 3)
-    else:
-        assert cleared.status_code == 422
-        assert cleared.json()["errors"][0]["pointer"] == f"/{name}"
+        assert edited.json()[name] == sent
+        if field.nullable:
+            assert (cleared.status_code, cleared.json()[name], cleared.json()["version"]) == (200, None, 3), name
+        else:
+            assert cleared.status_code == 422, name
+            assert cleared.json()["errors"][0]["pointer"] == f"/{name}"
 
 
 async def test_edits_of_different_fields_at_once_all_arrive(client: Client, kind: AnyObject) -> None:
@@ -174,7 +188,7 @@ async def test_a_key_needs_the_scope_for_what_it_does(world: World, client: Clie
     url = f"/{kind.plural}/{made['id']}"
     reader = await world.key_of(client, scopes=[f"{kind.plural}:read"])
     others = [one.scope("read") for one in KINDS if one is not kind]
-    writer = await world.key_of(client, scopes=[f"{kind.plural}:write", *others])
+    writer = await world.key_of(client, scopes=[f"{kind.plural}:write", "events:read", *others])
 
     for read in ("", "/query", f"/{made['id']}", f"/{made['id']}/history", "/by/a/b"):
         method = "POST" if read == "/query" else "GET"
@@ -209,6 +223,38 @@ async def test_who_may_write_is_as_declared(world: World, client: Client, kind: 
         answer = await member.request(method, path, json=sent)
         refused = answer.status_code >= 300
         assert ((answer.status_code, answer.json()["code"]) if refused else (0, "")) == expected
+
+
+@of_each(lambda kind: kind.unique_together[-1:])
+async def test_what_is_unique_together_belongs_to_one_record_of_a_tenant(
+    client: Client, stranger: Client, target: Target
+) -> None:
+    kind, name = target.kind, target.api_name
+    together = [kind.by_column[one].api_name for one in kind.unique_together if one in kind.writable]
+    pointed, others = await pointed_at_by(client, target, 9), await pointed_at_by(client, target, 8)
+    first, other = await make(client, kind, 1, **pointed), await make(client, kind, 2)
+    taken = body(kind, 3) | {one: first[one] for one in together}
+    answers = [
+        await client.post(f"/{kind.plural}", json=taken),
+        await client.patch(f"/{kind.plural}/{other['id']}", json={one: first[one] for one in together}),
+        await client.put(f"/{kind.plural}/by/a/b", json=taken),
+    ]
+
+    for answer in answers:
+        assert (answer.status_code, answer.json()["code"]) == (409, "taken")
+        assert answer.json()["errors"][0]["pointer"] == f"/{name}"
+    free = taken | {name: (body(kind, 3) | others)[name]}
+    assert (await client.post(f"/{kind.plural}", json=free)).status_code == 201
+    elsewhere = {one: taken[one] for one in body(kind, 3)} | await pointed_at_by(stranger, target, 9)
+    assert (await stranger.post(f"/{kind.plural}", json=elsewhere)).status_code == 201
+
+
+async def pointed_at_by(client: Client, target: Target, n: int) -> Json:
+    """A record for the member, if it is a reference that may be left out."""
+    reference = target.kind.references.get(target.name)
+    if reference is None or target.name in must_refer(target.kind):
+        return {}
+    return {target.api_name: (await make(client, CATALOG[reference.to], n))["id"]}
 
 
 @of_each(lambda kind: kind.unique)

@@ -4,7 +4,7 @@ from sqlalchemy import true
 
 from app.api import records as record_routes
 from app.domain.kernel.query import PLAIN
-from app.domain.records import history
+from app.domain.records.reader import Reader
 from app.domain.records.service import RecordService
 from app.repositories import compile as compiling
 from tests.contract.convention import Case, Convention, always, created, eventually, is_problem, without
@@ -69,6 +69,6 @@ VIEWS = (
         name="formerly private",
         rule="The event that makes a record visible shows no former values.",
         proof=what_was_private_stays_so,
-        mutation=without((history, "told", lambda _kind, event, _actor: event)),
+        mutation=without((Reader, "_is_guarded", always(None))),
     ),
 )

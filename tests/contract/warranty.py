@@ -2,16 +2,20 @@
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import Field
 from sqlalchemy import Integer, MetaData
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.domain.accounts.points import Address, Addresses
 from app.domain.kernel.catalog import Catalog
+from app.domain.kernel.likeness import Employer, Likeness, MatchedBy, Resembles
 from app.domain.kernel.money import Money
 from app.domain.kernel.object_type import ALWAYS_SORTABLE, AnyObject, ObjectType, Reference
+from app.domain.kernel.phones import PhoneNumber
 from app.domain.kernel.record import Record
 from app.domain.kernel.schemas import Label, Limits, Name, RecordInput, RecordRead, Timestamp
 from app.domain.records.service import RecordService
@@ -42,6 +46,9 @@ class Warranty(Separate):
     part_of_id: Mapped[UUID | None]
     approver_id: Mapped[UUID | None]
     published: Mapped[bool]
+    hotline: Mapped[str | None]
+    sites: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default="[]")
+    buyer_id: Mapped[UUID | None]
 
 
 Cover = Literal["full", "parts"]
@@ -60,6 +67,9 @@ class WarrantyCreate(RecordInput):
     part_of_id: UUID | None = None
     approver_id: UUID | None = None
     published: bool = False
+    hotline: PhoneNumber | None = None
+    sites: Addresses = Field(default_factory=list)
+    buyer_id: UUID | None = None
 
 
 class WarrantyRead(RecordRead):
@@ -75,6 +85,9 @@ class WarrantyRead(RecordRead):
     part_of_id: UUID | None
     approver_id: UUID | None
     published: bool
+    hotline: str | None
+    sites: list[Address]
+    buyer_id: UUID | None
 
 
 WARRANTY = ObjectType(
@@ -93,10 +106,21 @@ WARRANTY = ObjectType(
         "account_id": Reference("account", inverse="warranties"),
         "part_of_id": Reference("warranty", inverse="parts", acyclic=True),
         "approver_id": Reference("user", inverse="approved"),
+        "buyer_id": Reference("contact", inverse="bought"),
     },
     unique=("code", "serial"),
+    unique_together=("cover", "title"),
     searchable=("code", "serial", "title"),
     title=("title", "code"),
+    listed={"sites": "country"},
+    phones=("hotline",),
+    countries=("sites",),
+    matched_by=(MatchedBy(Likeness.company, ("title",)),),
+    resembles=(
+        Resembles(
+            "contact", {"phone": "hotline"}, employer=Employer("account_id", "name", ours="title"), became="buyer_id"
+        ),
+    ),
     shared_by="published",
     default_sort="code",
 )
@@ -111,6 +135,11 @@ async def make_table(place: Place, kind: AnyObject, catalog: Catalog) -> None:
     references = {column: catalog[one.to].table.name for column, one in kind.all_references.items()}
     sortable = sorted({*kind.sortable, *ALWAYS_SORTABLE})
     async with place.connect("rapport_owner") as owner:
-        keys = {"unique": kind.unique, "sortable": sortable, "searchable": kind.searchable}
+        keys = {
+            "unique": kind.unique,
+            "unique_together": kind.unique_together,
+            "sortable": sortable,
+            "searchable": kind.searchable,
+        }
         for statement in tenant_table(kind.table, references=references, **keys):
             await owner.execute(statement)

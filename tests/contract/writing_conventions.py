@@ -21,7 +21,17 @@ from app.repositories import refusals, writing
 from app.repositories.events import EventLog
 from app.repositories.records import Records
 from app.repositories.writing import WriteShape
-from tests.contract.convention import Case, Convention, Json, always, created, eventually, is_problem, without
+from tests.contract.convention import (
+    Case,
+    Convention,
+    Json,
+    always,
+    created,
+    eventually,
+    is_problem,
+    until_waiting,
+    without,
+)
 
 log_edits, new_row = EventLog.edits, writing.creation
 
@@ -132,7 +142,13 @@ async def upsert_says_what_it_did(case: Case) -> None:
 
 
 async def upserts_at_once_make_one_record(case: Case) -> None:
-    answers = await asyncio.gather(*(case.client.put("/accounts/by/sap/1", json={"name": "x"}) for _ in range(12)))
+    """Held up until some have looked and found none."""
+    async with asyncio.TaskGroup() as group, case.world.place.connect() as other, other.transaction():
+        await other.execute("lock table external_id in share mode")
+        put = case.client.put
+        tasks = [group.create_task(put("/accounts/by/sap/1", json={"name": "x"})) for _ in range(12)]
+        await until_waiting(case, 3)
+    answers = [task.result() for task in tasks]
     assert sorted(answer.status_code for answer in answers) == [200] * 11 + [201]
     assert len((await case.client.get("/accounts")).json()["data"]) == 1
 

@@ -74,8 +74,8 @@ PLANTED = {
     ],
     "text is indexed by code point": ["create index account_loose on account (tenant_id, country)"],
     "a foreign key holds the tenant of both sides, is named after its column and has an index": [
-        LOOSE + "alter table loose add account_id uuid; create unique index on account (id);"
-        "alter table loose add constraint loose_account_id_fkey foreign key (account_id) references account (id)",
+        LOOSE + "alter table loose add view_id uuid; create unique index on saved_view (id);"
+        "alter table loose add constraint loose_view_id_fkey foreign key (view_id) references saved_view (id)",
         "alter table account rename constraint account_parent_id_fkey to account_parent",
         "drop index account_parent_id_idx",
     ],

@@ -1,6 +1,7 @@
 """What each role sees of two tenants, on every tenant table there is and on its read view."""
 
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from uuid import UUID
 
 import asyncpg
@@ -22,14 +23,23 @@ REQUIRED = """
 select quote_ident(attname) as name, format_type(atttypid, null) as type from pg_attribute
  where attrelid = quote_ident($1)::regclass and attnum > 0 and attnotnull and not atthasdef
 """
+REFERRED = """
+select conrelid::regclass::text, confrelid::regclass::text from pg_constraint k
+ where contype = 'f' and conrelid <> confrelid
+   and not exists (select from pg_attribute where attrelid = conrelid and attnum = any(conkey) and not attnotnull)
+"""
+LATER = {"ends_at": "'infinity'"}
 SOME_VALUE = {
     "text": "'x'",
     "bigint": "1",
+    "integer": "1",
     "smallint": "1",
     "jsonb": "'{}'",
     "bytea": "''",
     "text[]": "'{}'",
     "boolean": "false",
+    "numeric": "1",
+    "date": "'2026-01-01'",
     "timestamp with time zone": "now()",
 }
 
@@ -54,11 +64,19 @@ def own_database(run: Run) -> Place:
 async def pair(own_database: Place) -> Pair:
     ours, theirs, row = uuid7(), uuid7(), uuid7()
     async with own_database.connect() as administrator:
-        tables = sorted(await administrator.fetchval(TENANT_TABLES, list(WITHOUT_TENANT)), key="user".__ne__)
-        for table in tables:
+        tables = sorted(await administrator.fetchval(TENANT_TABLES, list(WITHOUT_TENANT)))
+        for table in await _referred_first(administrator, tables):
             for tenant_id in (ours, theirs):
                 await administrator.execute(await _insertion(administrator, table, tenant_id, row))
     return Pair(own_database, tables, ours, theirs, row)
+
+
+async def _referred_first(connection: asyncpg.Connection, tables: list[str]) -> list[str]:
+    """What a row must refer to is there before it."""
+    order: TopologicalSorter[str] = TopologicalSorter({table: set() for table in tables})
+    for table, referred in await connection.fetch(REFERRED):
+        order.add(table.strip('"'), referred.strip('"'))
+    return list(order.static_order())
 
 
 async def _insertion(connection: asyncpg.Connection, table: str, tenant_id: UUID, row: UUID) -> str:
@@ -66,7 +84,8 @@ async def _insertion(connection: asyncpg.Connection, table: str, tenant_id: UUID
     for column in await connection.fetch(REQUIRED, table):
         names.append(column["name"])
         one = tenant_id if column["name"] == "tenant_id" else row
-        values.append(f"'{one}'" if column["type"] == "uuid" else SOME_VALUE[column["type"]])
+        value = f"'{one}'" if column["type"] == "uuid" else SOME_VALUE[column["type"]]
+        values.append(LATER.get(column["name"], value))
     return f'insert into "{table}" ({", ".join(names)}) values ({", ".join(values)})'
 
 

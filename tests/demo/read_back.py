@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import httpx
 
 OBJECTS = ("users", "accounts", "products", "opportunities")
-REFERENCES = ("ownerId", "managerId", "parentId", "accountId", "productId")
-OF_THE_RUN = ("id", "createdAt", "createdBy", "modifiedAt", "modifiedBy")
+REFERENCES = ("ownerId", "managerId", "parentId", "accountId", "productId", "pipelineId")
+OF_THE_RUN = ("id", "createdAt", "createdBy", "modifiedAt", "modifiedBy", "stageChangedAt", "closedAt")
 
 
 async def records(client: httpx.AsyncClient, path: str, **query: str) -> AsyncIterator[dict]:
@@ -39,7 +39,7 @@ async def everything(client: httpx.AsyncClient) -> dict[tuple[str, str], dict]:
 
 
 def without_ids(found: dict[tuple[str, str], dict]) -> dict[tuple[str, str], dict]:
-    """Comparable from tenant to tenant: what was not loaded, the administrator, is called so."""
+    """Comparable from tenant to tenant: what was not loaded, as the administrator, is called so."""
     keys = {record["id"]: key for (_, key), record in found.items()} | {None: None}
     return {
         place: {

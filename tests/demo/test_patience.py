@@ -5,10 +5,16 @@ import asyncio
 import httpx
 import pytest
 
-from app.demo import LoadFailed, client, load
+from app.demo import LoadFailed, client, load, loading
 from tests.demo.fake_api import FakeApi
 
 pytestmark = pytest.mark.quick
+
+
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch):
+    """So that the few rows of the sample are many batches."""
+    monkeypatch.setattr(loading, "TOGETHER", 5)
 
 
 def answering(status, *, to, times=1000, content=None, **headers):
@@ -32,10 +38,18 @@ async def load_into(api, sample):
     return await load("http://127.0.0.1", "key", sample, progress=False, transport=api)
 
 
-async def test_eight_requests_are_in_flight_and_never_more(sample):
+async def test_four_requests_are_in_flight_and_never_more(sample):
     api = FakeApi()
     await load_into(api, sample)
-    assert api.most_in_flight == 8
+    assert api.most_in_flight == 4
+
+
+async def test_rows_go_in_batches_and_one_by_one_only_where_one_of_them_is_refused(sample):
+    api, all_well = FakeApi(answering(422, to=lambda request: request.url.path.endswith("/Cancity"))), FakeApi()
+    await load_into(api, sample)
+    await load_into(all_well, sample)
+    assert not any(map(puts, all_well.seen))
+    assert sum(map(puts, api.seen)) == 5
 
 
 async def test_every_request_carries_the_key_and_goes_below_the_base_path(sample):
@@ -101,9 +115,9 @@ async def test_a_server_that_asks_for_more_than_the_patience_ends_the_load_with_
 @pytest.mark.parametrize("status", [401, 403])
 async def test_a_key_that_may_not_ends_the_load_at_once(sample, status):
     api = FakeApi(answering(status, to=puts))
-    with pytest.raises(LoadFailed, match=f"may not write users: {status} planted"):
+    with pytest.raises(LoadFailed, match=rf"may not write \w+: {status} planted"):
         await load_into(api, sample)
-    assert sum(map(puts, api.seen)) <= 8
+    assert sum(map(puts, api.seen)) <= 4
 
 
 async def test_an_address_where_no_api_is_ends_the_load_with_that_suspicion(sample):

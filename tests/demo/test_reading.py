@@ -85,6 +85,34 @@ async def test_an_open_opportunity_has_neither_amount_nor_close_date_and_a_lost_
     assert (lost["stage"], lost["amount"]["amount"]) == ("closedLost", "0")
 
 
+async def test_a_history_begins_with_the_engage_date_and_ends_with_the_close_date(sample):
+    api, report = await load_into_fake(sample)
+    assert api.history("1C1I7A6R") == [("engaging", "2016-10-20", "2017-03-01"), ("closedWon", "2017-03-01", None)]
+    assert report.counts["stage histories"] == {"created": 40, "updated": 0, "unchanged": 0, "notLoaded": 0}
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "history"),
+    [
+        ("engage_date", "", []),
+        ("close_date", "", []),
+        ("close_date", "1/1/2016", []),
+        ("deal_stage", "Engaging", [("engaging", "2016-10-20", None)]),
+    ],
+)
+async def test_of_what_is_not_dated_no_history_is_told(sample, change_cell, column, value, history):
+    change_cell("sales_pipeline.csv", 2, column, value)
+    api, _ = await load_into_fake(sample)
+    assert api.history("1C1I7A6R") == history
+
+
+async def test_a_mapping_that_names_no_first_stage_tells_no_histories(sample):
+    lines = (SHIPPED.parent / "mapping.toml").read_text().splitlines(keepends=True)
+    (sample / "mapping.toml").write_text("".join(line for line in lines if not line.startswith("engaged")))
+    api, report = await load_into_fake(sample)
+    assert (api.stays, report.complete) == ({}, True)
+
+
 async def test_listed_and_clean_rows_add_up_and_the_listed_are_those_without_account_or_with_another_spelling():
     _, report = await load_into_fake(SHIPPED)
     with (SHIPPED / "sales_pipeline.csv").open(newline="") as file:

@@ -24,6 +24,7 @@ FLAGS = (
     "--disable-default-apps",
     "--enable-logging=stderr",
     "--virtual-time-budget=20000",
+    "--window-size=1400,40000",  # of a long list of operations the page renders no more than the window shows
 )
 NO_NETWORK = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 

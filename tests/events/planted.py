@@ -89,5 +89,5 @@ async def event_outside_the_transaction(_: Place, patch: pytest.MonkeyPatch) -> 
             await self.session.once(LATER, event)
         return row
 
-    patch.setattr(writing, "_event", lambda _, doc: select(doc.c.id).cte("unlogged"))
+    patch.setattr(writing, "_event", lambda _, doc, **__: select(doc.c.id).cte("unlogged"))
     patch.setattr(Records, "_write", write_twice)

@@ -26,7 +26,7 @@ async def life(world: World) -> Client:
     client = await world.tenant()
     made = await make_opportunity(client, name="Big deal", **euros("900"))
     url = f"/opportunities/{made['id']}"
-    for patch in ({"stage": "won"}, euros("1500"), {"amount": None}, {"stage": "lost", **euros("1500")}):
+    for patch in ({"stage": "closedWon"}, euros("1500"), {"amount": None}, {"stage": "closedLost", **euros("1500")}):
         assert (await client.patch(url, json=patch)).status_code == 200
     assert (await client.delete(url)).status_code == 204
     assert (await client.post(f"{url}/restore")).status_code == 200
@@ -52,8 +52,8 @@ def big(*numbers: int) -> list[tuple[str, int]]:
         ("amount > 1000", big(3, 5, 6, 7)),
         ("changed(stage)", [*big(1, 2, 5, 7), ("O", 1)]),
         ("changed(stage) && !isNew()", big(2, 5)),
-        ('stage != old.stage && stage == "lost"', big(5, 7)),
-        ('old.stage == "won" && stage == "lost"', big(5)),
+        ('stage != old.stage && stage == "closedLost"', big(5, 7)),
+        ('old.stage == "closedWon" && stage == "closedLost"', big(5)),
         ("isNew()", [*big(1, 7), ("O", 1)]),
         ("old.amount < 1000 && amount > 1000", big(3)),
         ("old.amount != null && amount == null", big(4)),

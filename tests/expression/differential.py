@@ -22,10 +22,10 @@ from app.domain.kernel.expression.errors import ExpressionError
 from app.domain.kernel.expression.memory import evaluator
 from app.domain.kernel.expression.tree import RECORD, AsValue, Condition, Not
 from app.domain.kernel.object_type import AnyObject
-from app.domain.registry import CATALOG
 from app.repositories import compile as compiling
 from app.repositories import condition as judging
 from tests.expression.generating import Generator
+from tests.expression.kinds import CATALOG
 from tests.expression.rows import TENANT, Viewer, id_of
 from tests.world import Place
 

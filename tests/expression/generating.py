@@ -18,7 +18,7 @@ from app.domain.kernel.expression.names import TYPES
 from app.domain.kernel.expression.tree import Type
 from app.domain.kernel.object_type import AnyObject, ValueType
 from app.domain.kernel.schema import CustomField, Schema
-from app.domain.registry import CATALOG
+from tests.expression.kinds import CATALOG
 
 CUSTOM: Mapping[str, tuple[CustomField, ...]] = {
     kind.name: (
@@ -34,7 +34,7 @@ CUSTOM: Mapping[str, tuple[CustomField, ...]] = {
 HIDDEN: Mapping[str, frozenset[str]] = {
     "account": frozenset({"annual_revenue", "country"}),
     "contact": frozenset({"phone", "account_id"}),
-    "opportunity": frozenset({"probability", "product_id"}),
+    "opportunity": frozenset({"probability", "probability_overridden", "product_id"}),
 }
 SYSTEMS = ("sap", "legacy")
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Pacific/Apia")

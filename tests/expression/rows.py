@@ -14,19 +14,18 @@ from uuid import UUID
 
 import asyncpg
 import jiter
-from sqlalchemy import Date, DateTime, Integer, Numeric, Text, Uuid, select, true
+from sqlalchemy import ARRAY, Boolean, Date, DateTime, Integer, Numeric, Text, Uuid, select, true
 
 from app.domain.kernel.expression.loading import Loader
 from app.domain.kernel.expression.memory import Row
 from app.domain.kernel.object_type import AnyObject
 from app.domain.kernel.schema import Schema
-from app.domain.registry import CATALOG
 from app.repositories.compile import compile_statement, read_view, visible
 from app.repositories.projection import as_json, document
 from tests.expression.generating import BY_FIELD, SAMPLES, SYSTEMS, Type
+from tests.expression.kinds import KINDS
 from tests.world import Place
 
-KINDS = [CATALOG[name] for name in ("user", "account", "contact", "product", "opportunity")]
 ROWS = {"user": 8, "account": 40, "contact": 60, "product": 5, "opportunity": 70}
 TENANT, STRANGER = UUID(int=0xA), UUID(int=0xB)
 OWNERS = 3  # how many of the users a narrowed viewer sees the records of
@@ -37,15 +36,25 @@ OPEN = """
 create schema open;
 grant usage on schema open to rapport_app;
 """
-SAMPLE_TYPES = {Text: Type.text, Numeric: Type.number, Integer: Type.number, Date: Type.date, DateTime: Type.timestamp}
+SAMPLE_TYPES = {
+    Text: Type.text,
+    Numeric: Type.number,
+    Integer: Type.number,
+    Boolean: Type.boolean,
+    Date: Type.date,
+    DateTime: Type.timestamp,
+}
 EXTREMES: Mapping[type, Sequence[Any]] = {
     Text: ("\tAcme\u00a0", "x" * 300, "ΑΣ", "aİ", "Ⓐ", "\U00010400"),
     Numeric: ("123456789012345678901234567890", "0.00000000000000000001", "-0.0000000001", "1e-20"),
     Integer: (2**31 - 1, -(2**31), 0, 7),
+    Boolean: (True, False),
     Date: ("0001-01-01", "9999-12-31", "2026-01-31"),
     DateTime: ("0001-01-02T00:00:00Z", "9999-12-30T23:59:59.999999Z", "1890-01-01T00:00:00Z"),
 }
-TEXTS = (*EXTREMES[Text], *SAMPLES[Type.text])  # some account has each
+# Some account has each of these, each of the extreme integers, and each value of the custom field `renewal`.
+TEXTS = (*EXTREMES[Text], *SAMPLES[Type.text])
+NUMBERS = (*EXTREMES[Numeric], *SAMPLES[Type.number])
 JUNK = (None, "junk", 5, True, [], {}, ["a", "Acme", None, 5], "#1e400#", "")
 CUSTOM: Mapping[str, Sequence[Any]] = {
     "budget": (0, 10, "#2.5#", "#10.10#", "#1e40#", "#1.12345678901234567890123#", "#-0.0#", "#1e2#", "12", *JUNK),
@@ -74,6 +83,7 @@ class Viewer:
 
 async def fill(place: Place, random: Random) -> None:
     async with place.connect() as connection:
+        await connection.execute("set session_replication_role = replica")  # there are no rows of other objects
         for kind in KINDS:
             for tenant in (TENANT, STRANGER):
                 await _insert(connection, kind, tenant, random)
@@ -116,6 +126,12 @@ def _record(kind: AnyObject, number: int, random: Random) -> dict[str, Any]:
         record["email"] = f"{number}@example.com"
     if kind.name == "account":
         record["name"] = TEXTS[number % len(TEXTS)]
+        if number < len(NUMBERS):
+            record["annual_revenue"] = _written(Numeric, NUMBERS[number])
+        if number < len(EXTREMES[Integer]):
+            record["employees"] = EXTREMES[Integer][number]
+        if number < len(CUSTOM["renewal"]):
+            record["custom"]["renewal"] = CUSTOM["renewal"][number]
     for name in [one for one in record if one + "_currency" in kind.table.c]:
         record[name + "_currency"] = random.choice(BY_FIELD["currency"])
     return {name: value for name, value in record.items() if not name.endswith("_currency") or name[:-9] in record}
@@ -124,6 +140,8 @@ def _record(kind: AnyObject, number: int, random: Random) -> dict[str, Any]:
 def _value(kind: AnyObject, column: str, random: Random) -> Any:
     if reference := kind.all_references.get(column):
         return id_of(reference.to, random.randrange(ROWS[reference.to]))
+    if isinstance(kind.table.c[column].type, ARRAY):
+        return random.sample(SAMPLES[Type.text], random.randrange(3))
     type_ = next(one for one in kind.table.c[column].type.__class__.__mro__ if one in (*SAMPLE_TYPES, Uuid, object))
     if type_ not in SAMPLE_TYPES:
         return str(UUID(int=random.randrange(1, 9)))

@@ -8,11 +8,12 @@ import pytest
 
 from app.domain.kernel.expression.checker import Checked, check
 from app.domain.kernel.expression.errors import ExpressionError
-from app.domain.registry import CATALOG
 from tests.expression.bombs import BOMBS, generated
 from tests.expression.generating import schema
+from tests.expression.kinds import CATALOG
 from tests.expression.viewers import ANYBODY
 
+SLOW_S = 0.05
 _SCHEMA = schema()
 _LARGEST = {
     "conditions": " && ".join(["1==1"] * 130),
@@ -70,7 +71,7 @@ def test_generated_bombs_do_nothing_else_than_being_refused() -> None:
 
 def _slow(texts: Iterable[str]) -> list[str]:
     """What takes longer than 50 ms of the processor, even when it is tried again."""
-    return [text for text in texts if _seconds(text) > 0.05 and min(_seconds(text) for _ in range(3)) > 0.05]
+    return [text for text in texts if _seconds(text) > SLOW_S and min(_seconds(text) for _ in range(3)) > SLOW_S]
 
 
 @pytest.mark.parametrize("text", _LARGEST.values(), ids=list(_LARGEST))

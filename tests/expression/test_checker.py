@@ -50,9 +50,9 @@ from app.domain.kernel.expression.tree import (
     Type,
 )
 from app.domain.kernel.expression.tree import Test as TextTest
-from app.domain.registry import CATALOG
 from tests.expression import generating
 from tests.expression.generating import Generator, schema
+from tests.expression.kinds import CATALOG
 from tests.expression.viewers import ANYBODY
 
 _WHOLE, _HIDDEN = schema(), schema(hidden=True)

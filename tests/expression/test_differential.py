@@ -13,9 +13,9 @@ from app.domain.kernel.actor import as_array
 from app.domain.kernel.expression.checker import check
 from app.domain.kernel.expression.errors import ExpressionError
 from app.domain.kernel.schema import Schema
-from app.domain.registry import CATALOG
 from tests.expression import generating
 from tests.expression.differential import ACTOR, Differential, connected, generated
+from tests.expression.kinds import CATALOG
 from tests.expression.planted import FAULTS
 from tests.expression.rows import OWNERS, Viewer, fill, id_of, viewer
 from tests.expression.traps import TRAPS

@@ -20,11 +20,12 @@ from app.domain.kernel.expression.errors import ExpressionError
 from app.domain.kernel.expression.functions import FUNCTIONS
 from app.domain.kernel.expression.meaning import _Speaker, meaning
 from app.domain.kernel.expression.memory import ABSENT, Row, evaluator
+from app.domain.kernel.expression.names import TYPES
 from app.domain.kernel.expression.tree import OLD, RECORD, Bound, Comparison, Condition, Field, IsTrue, Operation, Type
 from app.domain.kernel.expression.vocabulary import OPERATORS
 from app.domain.kernel.object_type import AnyObject, ValueType, currency_of
-from app.domain.registry import CATALOG
 from tests.expression.generating import BY_FIELD, SAMPLES, SYSTEMS, Generator, schema
+from tests.expression.kinds import CATALOG
 from tests.expression.mutating import mutants
 
 GOLDEN = Path(__file__).with_name("meaning.golden.txt")
@@ -130,8 +131,7 @@ class Records:
     def _one_of(self, name: str, type_: ValueType, *, nullable: bool) -> Any:
         if nullable and self._random.random() < 0.2:
             return None
-        known = {ValueType.integer: Type.number, ValueType.money: Type.number}.get(type_)
-        return self._random.choice(BY_FIELD.get(name, SAMPLES[known or Type(type_.value)]))
+        return self._random.choice(BY_FIELD.get(name, SAMPLES[TYPES[type_]]))
 
     def _relate(self, kind: AnyObject, row: Row) -> None:
         for name, relation in SCHEMA.relations(kind).items():

@@ -15,7 +15,7 @@ from app.domain.kernel.expression.loading import Loader, keys_read
 from app.domain.kernel.expression.memory import evaluator
 from app.domain.kernel.expression.tree import Type
 from app.domain.kernel.schema import CustomField, Schema
-from app.domain.registry import CATALOG
+from tests.expression.kinds import CATALOG
 
 ME = UUID(int=1)
 ACTOR = Actor(tenant_id=ME, id=ME, key_id=ME, role=Role.admin, scopes=frozenset({"admin"}), schema_version=1)

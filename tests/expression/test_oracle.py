@@ -13,9 +13,9 @@ import pytest
 from app.domain.kernel.expression import lexer, parser
 from app.domain.kernel.expression.errors import ExpressionError
 from app.domain.kernel.expression.functions import FUNCTIONS, Profile
-from app.domain.registry import CATALOG
 from tests.expression.generating import Generator, schema
 from tests.expression.google import RefusedByGoogle, google, ours
+from tests.expression.kinds import CATALOG
 
 FIXED = (
     "a || b && c || d && e", "a && b || c && d", "!a && !b || !c", "a || b ? c || d : e && f ? g : h", "a ? b : c ? d : e",

@@ -9,8 +9,8 @@ import pytest
 from app.domain.kernel.expression.errors import ExpressionError
 from app.domain.kernel.expression.parser import parse
 from app.domain.kernel.expression.syntax import Binary, Chain, Invocation, Listed, Literal, Path, Syntax, Unary
-from app.domain.registry import CATALOG
 from tests.expression.generating import Generator, schema
+from tests.expression.kinds import CATALOG
 
 
 @pytest.mark.parametrize(

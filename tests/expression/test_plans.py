@@ -41,9 +41,15 @@ select tenant_id, id, 1, 1, created_at, modified_at, name, employees || '@exampl
        jsonb_build_object('sap', name) from account where tenant_id = $1
 """
 FILL_OPPORTUNITIES = """
+with one as (
+  insert into pipeline (tenant_id, id, version, settle, created_at, modified_at, name, is_default, stages, won_reasons,
+                        lost_reasons, reopen_role)
+  values ($1, $1, 1, 1, now(), now(), 'Sales', true, '[]', '{}', '{}', 'admin')
+), stage as (insert into pipeline_stage (tenant_id, pipeline_id, key) values ($1, $1, 'engaging'))
 insert into opportunity (tenant_id, id, version, settle, created_at, modified_at, name, stage, amount, amount_currency,
-                         account_id)
-select tenant_id, id, 1, 1, created_at, modified_at, name, 'engaging', employees, 'EUR', id
+                         account_id, pipeline_id, status, forecast_category, probability_overridden, stage_changed_at)
+select tenant_id, id, 1, 1, created_at, modified_at, name, 'engaging', employees, 'EUR', id, $1, 'open', 'pipeline', false,
+       created_at
   from account where tenant_id = $1
 """
 FILL_KEYS = """

@@ -10,3 +10,7 @@ async def make_account(client: Client, **fields: Any) -> dict[str, Any]:
 
 async def make_contact(client: Client, **fields: Any) -> dict[str, Any]:
     return await make(client, "contacts", {"firstName": "Ada", "lastName": "Lovelace"}, fields)
+
+
+async def make_account_relation(client: Client, **fields: Any) -> dict[str, Any]:
+    return await make(client, "account-relations", {"role": "consultant"}, fields)

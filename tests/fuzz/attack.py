@@ -2,19 +2,52 @@
 
 import json
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import schemathesis
+from hypothesis import Phase, settings
+from hypothesis.strategies._internal import regex
 from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.engine import Status, events, from_schema
+from schemathesis.generation.jsonschema import context as alphabets
+
+from app.api.route import ApiRoute
+from app.api.v1.routes import PREFIX
 
 SEED = 20261122
-EXAMPLES = 50
+EXAMPLES = 30
 PHASES = ("examples", "coverage", "fuzzing", "stateful")
+# An example is sent as it stands in the document, not again with each value of an earlier answer.
+HOW = {"examples": {"extra-data-sources": {"responses": False}}}
 load_all_checks()
+
+
+def _classes_once(read: Callable[..., Any]) -> Callable[..., Any]:
+    """Patterns differ by lengths alone, and hypothesis collects the characters of a class one by one for each pattern."""
+    known: dict[tuple[Any, ...], Any] = {}
+
+    def strategy(codes: Any, context: Any, is_unicode: Any, *, alphabet: Any) -> Any:
+        if not isinstance(codes, tuple) or codes[0] is not regex.sre.IN:
+            return read(codes, context, is_unicode, alphabet=alphabet)
+        key = (repr(codes), context.flags, is_unicode, alphabet)
+        if key not in known:
+            known[key] = read(codes, context, is_unicode, alphabet=alphabet)
+        return known[key]
+
+    return strategy
+
+
+# Else each use of a pattern costs what its characters cost: a second for that of an email address.
+alphabets._characters = cache(alphabets._characters)
+regex.regex_strategy = cache(regex.regex_strategy)
+regex._strategy = _classes_once(regex._strategy)
+# Each request is drawn anew: half of them would else be one that was accepted, with one value or another changed.
+settings.register_profile("attack", phases=[Phase.explicit, Phase.generate, Phase.shrink])
 EVERY_CHECK = set(CHECKS.get_all_names())
 # What a valid request may meet: not found, taken, expired or changed since. Never "your data is wrong".
 STATE_MAY_SAY = ["2xx", "304", "404", "409", "410", "412"]
@@ -39,7 +72,12 @@ class Outcome:
 
 
 def schema_of(
-    url: str, document: dict[str, Any], parties: Sequence[Party], folder: Path, phases: Collection[str]
+    url: str,
+    document: dict[str, Any],
+    parties: Sequence[Party],
+    folder: Path,
+    phases: Collection[str],
+    examples: int = EXAMPLES,
 ) -> Any:
     """The first party makes the requests; the others must not see what is its."""
     secrets = folder / "parties.json"
@@ -51,18 +89,34 @@ def schema_of(
             "base-url": url,
             "cache": {"enabled": False},
             "continue-on-failure": True,
+            "request-timeout": 60,
+            "suppress-health-check": ["too_slow"],  # which is one of the machine
             "auth": {"wfc": {"path": str(secrets), "user": names[0], "peers": names}},
-            "generation": {"max-examples": EXAMPLES, "database": "none"},
+            "generation": {"max-examples": examples, "database": "none"},
             "checks": {"positive_data_acceptance": {"expected-statuses": STATE_MAY_SAY}},
-            "phases": {phase: {"enabled": phase in phases} for phase in PHASES},
+            "phases": {phase: {"enabled": phase in phases, **HOW.get(phase, {})} for phase in PHASES},
         }
     )
     return schemathesis.openapi.from_dict(document, config=config)
 
 
-def attack(schema: Any) -> Outcome:
+def label_of(route: ApiRoute) -> str:
+    """How schemathesis calls it."""
+    return f"{route.method} {PREFIX}{route.path}"
+
+
+def attack(*schemas: Any) -> Outcome:
+    before = settings.get_current_profile_name()
+    settings.load_profile("attack")
+    try:
+        return _outcome_of(schemas)
+    finally:
+        settings.load_profile(before)
+
+
+def _outcome_of(schemas: Sequence[Any]) -> Outcome:
     outcome = Outcome()
-    for event in from_schema(schema).execute():
+    for event in chain.from_iterable(from_schema(schema).execute() for schema in schemas):
         match event:
             case events.ScenarioFinished(recorder=recorder):
                 _count(outcome, recorder)

@@ -4,7 +4,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import pytest
 
 from tests.fuzz.server import serving
-from tests.world import Client, Place, World
+from tests.world import PATIENT, Client, Place, World
 
 Untouched = Callable[[Client], AbstractAsyncContextManager[None]]
 TABLES = ("account", "contact", "opportunity", "product", "user", "api_key")
@@ -14,7 +14,8 @@ TABLES += ("event", "bin", "external_id", "idempotency")
 @pytest.fixture(scope="session")
 def url(place: Place) -> Iterator[str]:
     """The application as a process of its own, without a rate limit."""
-    with serving(place, rate_limit_per_minute=0) as served:
+    unlimited = dict.fromkeys(("rate_limit_per_minute", "form_posts_per_minute", "form_posts_per_form_per_minute"), 0)
+    with serving(place, **unlimited, **PATIENT) as served:
         yield served
 
 

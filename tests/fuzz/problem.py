@@ -4,6 +4,9 @@ from typing import Any
 
 import httpx
 
+from app.api.stream import EVENT_STREAM
+from tests.stream.reading import events_in
+
 MEMBERS = {"type", "title", "status", "detail", "code", "requestId", "errors"}
 
 
@@ -33,6 +36,8 @@ def check_any(answer: httpx.Response) -> None:
     """Whatever was asked: it is answered, or refused in the one shape, and never our fault."""
     if answer.status_code >= 400:
         problem_of(answer, *range(400, 500))
+    elif answer.headers.get("content-type") == EVENT_STREAM:
+        assert all(one.data["id"] for one in events_in(answer.text))
     elif answer.status_code not in (204, 304):
         assert answer.headers["content-type"] == "application/json"
         answer.json()

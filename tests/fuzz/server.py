@@ -5,28 +5,30 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from tests.world import ENVIRONMENT, Place
+from tests.world import ENCRYPTION_KEYS, ENVIRONMENT, Place
 
-STARTS_WITHIN_S = 20.0
+STARTS_WITHIN_S = 60.0
+PROGRAM = ("-m", "app.cli")
 
 
 @contextmanager
-def serving(place: Place, **settings: object) -> Iterator[str]:
+def serving(place: Place, *, port: int = 0, program: Sequence[str] = PROGRAM, **settings: object) -> Iterator[str]:
     """Its URL; `settings` become environment variables."""
-    listening = socket.create_server(("127.0.0.1", 0))
+    listening = socket.create_server(("127.0.0.1", port))
     port = listening.getsockname()[1]
     given = {
         "database_url": place.url,
         "redis_url": place.redis_url,
         "environment": ENVIRONMENT,
+        "encryption_keys": ENCRYPTION_KEYS,
         "log_level": "ERROR",
         **settings,
     }
     process = subprocess.Popen(
-        [sys.executable, "-m", "app.cli", "serve", "--fd", str(listening.fileno())],
+        [sys.executable, *program, "serve", "--fd", str(listening.fileno())],
         env=os.environ | {f"CRM_{name.upper()}": str(value) for name, value in given.items()},
         pass_fds=[listening.fileno()],
     )

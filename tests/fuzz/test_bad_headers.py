@@ -66,11 +66,14 @@ async def test_a_header_that_means_nothing_is_ignored(client: Client, header: st
         assert answer.status_code == 200, (header, value)
 
 
-async def test_a_preview_is_refused_rather_than_written(client: Client, untouched: Untouched) -> None:
+async def test_a_preview_is_never_written_however_it_is_spelled(client: Client, untouched: Untouched) -> None:
     async with untouched(client):
         for value in ("dry-run", "wait=1, dry-run", "DRY-RUN", "dry-run=1", "dry-run;x"):
             answer = await client.post("/accounts", json={"name": "Acme"}, headers={"Prefer": value})
-            assert pointers_of(answer, 400) == {"Prefer"}
+            assert (answer.status_code, answer.headers["preference-applied"]) == (200, "dry-run")
+        for value in ("", "yes", "TRUE", "1", "true&dryRun=true", "false&dryRun=true"):
+            answer = await client.post(f"/accounts?dryRun={value}", json={"name": "Acme"})
+            assert pointers_of(answer, 400) == {"dryRun"}
 
 
 @pytest.mark.parametrize("path", ["/me", "/accounts", f"/accounts/{NEVER}", "/events", "/api-keys"])

@@ -18,6 +18,7 @@ import httpx
 import pytest
 
 from app.api import listing
+from app.domain import registry
 from app.domain.kernel.expression import filters
 from app.domain.kernel.expression.checker import check
 from app.domain.kernel.expression.errors import ExpressionError
@@ -25,16 +26,16 @@ from app.domain.kernel.expression.functions import Profile
 from app.domain.kernel.expression.memory import evaluator
 from app.domain.kernel.schema import Schema
 from app.domain.records import service
-from app.domain.registry import CATALOG
 from tests.expression import generating, rows
 from tests.expression.bombs import BOMBS, generated
 from tests.expression.differential import ACTOR, ASKED_OF, NOW
 from tests.expression.generating import Generator
+from tests.expression.kinds import CATALOG
 from tests.factories.accounts import make_account
 from tests.factories.pipeline import make_opportunity
 from tests.fuzz.problem import problem_of
 from tests.run import Run
-from tests.world import Client, Place, World, running
+from tests.world import PATIENT, Client, Place, World, running
 
 COUNT = int(os.environ.get("FILTERS", "300"))
 SLOW_S = 2.0
@@ -122,8 +123,8 @@ def filled(run: Run) -> Place:
 @pytest.fixture(scope="module")
 async def custom(filled: Place) -> AsyncIterator[World]:
     """An application of tenants that have custom fields."""
-    schema = Schema(CATALOG, custom=generating.CUSTOM)
-    async with running(filled, schema=schema, rate_limit_per_minute=0) as world:
+    schema = Schema(registry.CATALOG, custom=generating.CUSTOM)
+    async with running(filled, schema=schema, rate_limit_per_minute=0, **PATIENT) as world:
         yield world
 
 
@@ -179,17 +180,17 @@ async def test_every_bomb_is_refused_with_its_place(client: Client) -> None:
 
 async def test_generated_bombs_are_refused_or_answered_at_once(client: Client, seed: int) -> None:
     for number, text in enumerate(generated(Random(seed), 150)):
-        began = time.monotonic()
+        began = time.process_time()
         answer = await _send(client, ("GET", "POST")[number % 2], "/opportunities", text)
         assert answer.status_code == 200 or problem_of(answer, 400)
-        assert time.monotonic() - began < SLOW_S, text[:200]
+        assert time.process_time() - began < SLOW_S, text[:200]
 
 
 async def _refused(client: Client, way: str, text: str) -> Any:
     """The fault of the filter; none where what carries it was refused already."""
-    began = time.monotonic()
+    began = time.process_time()
     problem = problem_of(await _send(client, way, "/opportunities", text), 400, 413)
-    assert time.monotonic() - began < SLOW_S
+    assert time.process_time() - began < SLOW_S
     if problem["code"] in ("malformedJson", "badEncoding", "tooLarge"):
         return None
     (fault,) = problem["errors"]

@@ -6,15 +6,22 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from app.api.route import ApiRoute
+from app.api.stream import EVENT_STREAM
 from app.api.v1.routes import ROUTES
 from app.domain.kernel.ids import uuid7
 from app.domain.kernel.object_type import AnyObject, FieldType, ValueType
 from app.domain.registry import CATALOG, OBJECT_TYPES
+from tests.factories.making import fresh
 from tests.isolation.tenants import CURRENCIES, KEY, Inhabited
 
+LISTED: dict[str, Callable[[str], Any]] = {
+    "members": lambda user_id: [user_id],
+    "round_robin": lambda user_id: [{"userId": user_id, "weight": 1}],
+}
+NOBODYS = {ValueType.timestamp: "0917-01-01T00:00:00+00:00", ValueType.date: "0917-01-01"}
 BY_PLURAL: dict[str, AnyObject] = {kind.plural: kind for kind in OBJECT_TYPES}
 UNKNOWN_MARK = "0123456789ab"
-PER_RECORD = ("id", "createdAt", "modifiedAt", "externalIds", "key")
+PER_RECORD = ("id", "createdAt", "modifiedAt", "stageChangedAt", "externalIds", "key", "formKey", "consentAt")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +41,7 @@ class Probe:
     """`foreign` names what the other tenant has, `missing` the same of nobody: their answers are the same.
 
     Without `missing` the answer is only searched for what is not ours. `creates` in our tenant, so it comes last.
+    The parameters `echoed` are repeated in the answer, and are no difference.
     """
 
     route: ApiRoute
@@ -41,6 +49,7 @@ class Probe:
     foreign: Ask
     missing: Ask | None = None
     creates: bool = False
+    echoed: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -63,36 +72,63 @@ def _of_route(route: ApiRoute, ours: Inhabited, theirs: Inhabited) -> Iterator[P
         yield from _references(route, kind, ours, theirs)
     if route.method == "POST" and route.status == 201:
         yield from _creations(route, ours, theirs)
+    if route.body and "event_ids" in getattr(route.body, "model_fields", ()):
+        yield _named_events(route, ours, theirs)
+    if route.path == "/batch":
+        yield from _operations(route, theirs)
     yield from _questions(route, kind, ours, theirs)
+
+
+def _operations(route: ApiRoute, theirs: Inhabited) -> Iterator[Probe]:
+    for method, sent in (("GET", {}), ("PATCH", {"body": {"country": "DE"}}), ("DELETE", {})):
+        paths = [f"/accounts/{one}" for one in (theirs.records["accounts"]["id"], str(uuid7()))]
+        bodies = [{"atomic": False, "operations": [{"method": method, "path": path, **sent}]} for path in paths]
+        yield Probe(route, f"{method} in a batch", *(Ask(method="POST", path=route.path, body=one) for one in bodies))
 
 
 def _valid(route: ApiRoute, ours: Inhabited) -> Ask:
     """Something the caller might rightly ask about a tenant's own records; ids are of what need not be."""
     path = route.path.replace("{id}", str(uuid7())).replace("{system}", "erp").replace("{externalId}", str(uuid7()))
     if route.method == "GET" and "{id}" in route.path:
-        path = route.path.replace("{id}", ours.records[route.tag]["id"])
-    query = {one.name: one.schema["examples"][0] for one in route.parameters if one.required}
+        known = ours.beside[route.tag][0] if route.tag in ours.beside else ours.records[route.tag]["id"]
+        path = route.path.replace("{id}", known)
+    path = path.replace("{deliveryId}", ours.delivery_id)
+    query = {one.name: one.schema["examples"][0] for one in route.parameters if one.required} | ending(route)
     return Ask(method=route.method, path=path, query=query, body=_body(route))
 
 
+def ending(route: ApiRoute) -> Mapping[str, str]:
+    """What makes a stream send what there is, and no more."""
+    return {"after": "0-0", "for": "0"} if route.media == EVENT_STREAM else {}
+
+
 def _body(route: ApiRoute) -> Any:
-    """Of a user the email is left to chance: no two may have the same."""
-    if route.body is None:
-        return None
-    body = dict(route.body_example or {})
-    return body | {"email": f"{uuid7()}@a.example"} if "email" in body else body
+    return None if route.body is None else fresh(route.body_example or {})
 
 
 def _path_ids(route: ApiRoute, ours: Inhabited, theirs: Inhabited) -> Iterator[Probe]:
+    path = route.path.replace("{deliveryId}", theirs.delivery_id)
     groups = [theirs.records, theirs.spare, theirs.binned] if route.tag in theirs.records else []
-    foreign_ids = [group[route.tag]["id"] for group in groups] or [theirs.key_id]
+    foreign_ids = [group[route.tag]["id"] for group in groups] or theirs.beside.get(route.tag, [theirs.key_id])
+    if "{deliveryId}" in route.path:
+        yield from _path_deliveries(route, ours, theirs)
     for foreign_id in foreign_ids:
         for place, more in _ways(route, theirs):
             asks = [
-                Ask(method=route.method, path=route.path.replace("{id}", one), body=_body(route), **more)
+                Ask(method=route.method, path=path.replace("{id}", one), body=_body(route), **more)
                 for one in (foreign_id, str(uuid7()))
             ]
             yield Probe(route, f"id in the path, {place}", *asks)
+
+
+def _path_deliveries(route: ApiRoute, ours: Inhabited, theirs: Inhabited) -> Iterator[Probe]:
+    for place, group in (("of ours", ours.records), ("of theirs", theirs.records)):
+        path = route.path.replace("{id}", group[route.tag]["id"])
+        asks = [
+            Ask(method=route.method, path=path.replace("{deliveryId}", one))
+            for one in (theirs.delivery_id, str(uuid7()))
+        ]
+        yield Probe(route, f"deliveryId {place}", *asks)
 
 
 def _ways(route: ApiRoute, theirs: Inhabited) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -144,10 +180,22 @@ def _references(route: ApiRoute, kind: AnyObject, ours: Inhabited, theirs: Inhab
             for one in (theirs.records[plural]["id"], str(uuid7()))
         ]
         yield Probe(route, f"{field_name} in the body", *asks)
+    for name in LISTED.keys() & set(kind.writable):
+        users = [LISTED[name](one) for one in (theirs.records["users"]["id"], str(uuid7()))]
+        bodies = [{**_body(route), kind.by_column[name].api_name: one} for one in users]
+        asks = [Ask(method=route.method, path=path.replace("{externalId}", str(uuid7())), body=one) for one in bodies]
+        yield Probe(route, f"{name} in the body", *asks)
     if "account" in (route.body.model_fields if route.body else ()):
         owners = (str(theirs.admin.user_id), str(uuid7()))
         nested = [{**_body(route), "account": {"name": "Nested", "ownerId": one}} for one in owners]
         yield Probe(route, "account.ownerId", *(Ask(method=route.method, path=path, body=one) for one in nested))
+
+
+def _named_events(route: ApiRoute, ours: Inhabited, theirs: Inhabited) -> Probe:
+    """What is accepted tells nothing of them; the job finds those of its own tenant only."""
+    path = route.path.replace("{id}", ours.records[route.tag]["id"])
+    asks = [Ask(method=route.method, path=path, body={"eventIds": [one]}) for one in (theirs.event_id, str(uuid7()))]
+    return Probe(route, "eventIds in the body", *asks, creates=True)
 
 
 def _creations(route: ApiRoute, ours: Inhabited, theirs: Inhabited) -> Iterator[Probe]:
@@ -175,11 +223,18 @@ def _creations(route: ApiRoute, ours: Inhabited, theirs: Inhabited) -> Iterator[
 
 def _questions(route: ApiRoute, kind: AnyObject | None, ours: Inhabited, theirs: Inhabited) -> Iterator[Probe]:
     yield from _resumed(route, ours, theirs)
+    yield from _explained(route, ours, theirs)
+    yield from _board(route, ours, theirs)
+    yield from _conversions(route, theirs)
+    yield from _forecasts(route, theirs)
+    yield from _figures(route, theirs)
     if any(parameter.name == "q" for parameter in route.parameters):
         asked = ({"q": theirs.mark}, {"q": UNKNOWN_MARK})
         yield Probe(route, "q", *(Ask(method="GET", path=route.path, query=one) for one in asked))
-    if route.path == "/events":
+    if route.path in ("/events", "/events/stream"):
         yield from _events(route, theirs)
+    if route.path.endswith("/deliveries"):
+        yield from _deliveries(route, ours, theirs)
     if kind and route.method == "GET" and route.path == f"/{kind.plural}":
         yield from _led_away(route, kind)
         views = ({"view": one} for one in (theirs.records["views"]["id"], str(uuid7())))
@@ -197,21 +252,96 @@ def _questions(route: ApiRoute, kind: AnyObject | None, ours: Inhabited, theirs:
         yield Probe(route, "view in the body", *(Ask(method="POST", path=route.path, body=one) for one in views))
 
 
+def _board(route: ApiRoute, ours: Inhabited, theirs: Inhabited) -> Iterator[Probe]:
+    if not route.path.endswith("/board"):
+        return
+    path = route.path.replace("{id}", ours.records[route.tag]["id"])
+    ids = (theirs.records["users"]["id"], str(uuid7()))
+    yield Probe(route, "ownerId", *(Ask(method="GET", path=path, query={"ownerId": one}) for one in ids))
+    written = ({"filter": f'account.ownerId == "{one}"'} for one in ids)
+    yield Probe(route, "filter", *(Ask(method="GET", path=path, query=one) for one in written))
+
+
+def _conversions(route: ApiRoute, theirs: Inhabited) -> Iterator[Probe]:
+    """By a rate that they alone have."""
+    if route.path != "/exchange-rates/convert":
+        return
+    rate = theirs.records[route.tag]
+    known = {"amount": "1", "currency": rate["currency"], "date": rate["validFrom"]}
+    for name, nobodys in (("currency", "ISK"), ("date", "0900-01-01")):
+        asks = (Ask(method="GET", path=route.path, query=one) for one in (known, known | {name: nobodys}))
+        yield Probe(route, name, *asks, echoed=(name,))
+
+
+def _forecasts(route: ApiRoute, theirs: Inhabited) -> Iterator[Probe]:
+    """Of a user and a pipeline of theirs, and by a rate that they alone have."""
+    named = {"userId": "users", "pipelineId": "pipelines"}
+    known = {name: theirs.records[plural]["id"] for name, plural in named.items()}
+    known |= {"currency": theirs.records["exchange-rates"]["currency"]}
+    if route.method == "GET" and route.path.partition("/forecasts")[0] == "":
+        for one in route.parameters:
+            if one.name in known:
+                nobodys = "MKD" if one.name == "currency" else str(uuid7())
+                values = ({"period": "2026", one.name: value} for value in (known[one.name], nobodys))
+                asks = (Ask(method="GET", path=route.path, query=query) for query in values)
+                yield Probe(route, one.name, *asks, echoed=(one.name,))
+
+
+def _figures(route: ApiRoute, theirs: Inhabited) -> Iterator[Probe]:
+    """Of a user and a pipeline of theirs, by a filter that names an account of theirs; and put together in every way."""
+    named = {"ownerId": "users", "pipelineId": "pipelines", "filter": "accounts"}
+    ways = {
+        "by": ("account", "owner", "account.name"),
+        "per": ("month",),
+        "from": ("0917-01-01",),
+        "to": ("9000-01-01",),
+    }
+    for name in [one.name for one in route.parameters] if route.path.startswith("/sales-figures/") else ():
+        ids = (theirs.records[named[name]]["id"], str(uuid7())) if name in named else ()
+        given = [f'accountId == "{one}"' if name == "filter" else one for one in ids]
+        groups = [given] if given else [[one] for one in ways.get(name, ())]
+        for values in groups:
+            yield Probe(route, name, *(Ask(method="GET", path=route.path, query={name: one}) for one in values))
+
+
+def _deliveries(route: ApiRoute, ours: Inhabited, theirs: Inhabited) -> Iterator[Probe]:
+    path = route.path.replace("{id}", ours.records[route.tag]["id"])
+    asked = ({"recordId": one} for one in (theirs.records["views"]["id"], str(uuid7())))
+    yield Probe(route, "recordId", *(Ask(method="GET", path=path, query=one) for one in asked))
+
+
+def _explained(route: ApiRoute, ours: Inhabited, theirs: Inhabited) -> Iterator[Probe]:
+    """A record of theirs; and of two that are compared, one is theirs."""
+    if route.path == "/explain/assignment":
+        named = ({"object": "lead", "id": one} for one in (theirs.records["leads"]["id"], str(uuid7())))
+        yield Probe(route, "id", *(Ask(method="GET", path=route.path, query=one) for one in named))
+    if route.path == "/explain/score":
+        leads = (theirs.records["leads"]["id"], str(uuid7()))
+        yield Probe(route, "leadId", *(Ask(method="GET", path=route.path, query={"leadId": one}) for one in leads))
+    for place, other in (("id", "other"), ("other", "id")) if route.path == "/explain/duplicates" else ():
+        known = {"object": "account", other: ours.records["accounts"]["id"]}
+        asked = (known | {place: one} for one in (theirs.records["accounts"]["id"], str(uuid7())))
+        yield Probe(route, place, *(Ask(method="GET", path=route.path, query=one) for one in asked))
+        lead = {"object": "lead", "id": ours.records["leads"]["id"], "otherObject": "contact"}
+        asked = (lead | {"other": one} for one in (theirs.records["contacts"]["id"], str(uuid7())))
+        yield Probe(route, "otherObject", *(Ask(method="GET", path=route.path, query=one) for one in asked))
+
+
 def _events(route: ApiRoute, theirs: Inhabited) -> Iterator[Probe]:
     for record in (*theirs.records.values(), *theirs.binned.values()):
-        asked = ({"recordId": record["id"]}, {"recordId": str(uuid7())})
+        asked = ({"recordId": one, **ending(route)} for one in (record["id"], str(uuid7())))
         yield Probe(route, "recordId", *(Ask(method="GET", path=route.path, query=one) for one in asked))
     ids = (theirs.records["accounts"]["id"], str(uuid7()))
-    written = ({"object": "account", "filter": f'id == "{one}"'} for one in ids)
+    written = ({"object": "account", "filter": f'id == "{one}"', **ending(route)} for one in ids)
     yield Probe(route, "filter", *(Ask(method="GET", path=route.path, query=one) for one in written))
 
 
 def _resumed(route: ApiRoute, ours: Inhabited, theirs: Inhabited) -> Iterator[Probe]:
-    cursor = theirs.cursors.get(route.path.replace("{id}", "{}"))
+    cursor = theirs.cursors.get(route.path.replace("{id}", "{}").removesuffix("/stream"))
     if cursor and route.method == "GET":
-        name = "after" if route.path == "/events" else "cursor"
+        name = "after" if route.tag == "events" else "cursor"
         path = route.path.replace("{id}", ours.records[route.tag]["id"]) if "{id}" in route.path else route.path
-        yield Probe(route, "cursor of theirs", Ask(method="GET", path=path, query={name: cursor}))
+        yield Probe(route, "cursor of theirs", Ask(method="GET", path=path, query={**ending(route), name: cursor}))
 
 
 def _led_away(route: ApiRoute, kind: AnyObject) -> Iterator[Probe]:
@@ -225,7 +355,10 @@ def _led_away(route: ApiRoute, kind: AnyObject) -> Iterator[Probe]:
 
 
 def _filters(kind: AnyObject, theirs: Inhabited) -> Iterator[tuple[str, str, str | None]]:
-    """Parameter, a value that only their record has, and one that none has; of few choices there is none."""
+    """Parameter, a value that only their record has, and one that none has; of few choices there is none.
+
+    Where their record has no value yet, and where it counts from zero, that is so of every record.
+    """
     record = theirs.records[kind.plural]
     for one in kind.fields.values():
         if not kind.may_filter(one.name):
@@ -234,10 +367,10 @@ def _filters(kind: AnyObject, theirs: Inhabited) -> Iterator[tuple[str, str, str
         if one.type is ValueType.money:
             value = value["amount"] if value else None
         if value is None:
-            value = str(uuid7())
+            value = NOBODYS.get(one.type) or str(uuid7())
         if one.type is ValueType.boolean:
             value = str(value).lower()
-        other = None if _few(kind, one) else _OTHERS[one.type](value)
+        other = None if _few(kind, one) or value == 0 else _OTHERS[one.type](value)
         yield one.api_name, str(value), other
         yield f"{one.api_name}[in]", str(value), other
         if one.type is ValueType.money:
@@ -259,6 +392,7 @@ def _few(kind: AnyObject, one: FieldType) -> bool:
 _OTHERS: dict[ValueType, Callable[[Any], str]] = {
     ValueType.id: lambda _: str(uuid7()),
     ValueType.integer: lambda value: str(int(value) + 7),
+    ValueType.decimal: lambda value: f"{value}{'' if '.' in value else '.'}7",
     ValueType.date: lambda value: (date.fromisoformat(value) + timedelta(days=7)).isoformat(),
     ValueType.timestamp: lambda value: (datetime.fromisoformat(value) - timedelta(microseconds=7)).isoformat(),
     ValueType.money: lambda value: f"{value[:-1]}9",

@@ -18,7 +18,7 @@ from tests.servers import Servers
 pytestmark = pytest.mark.own_server
 
 PROCESSES = 3
-LIMIT = 120
+LIMIT = 60
 AT_ONCE = 4
 
 
@@ -32,7 +32,7 @@ def sockets(own_server: Servers, tmp_path: Path) -> Iterator[list[Path]]:
     for process in processes:
         process.terminate()
     for process in processes:
-        assert process.wait(10) in (0, -15)
+        assert process.wait(60) in (0, -15)
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ async def clients(sockets: list[Path]) -> AsyncIterator[list[httpx.AsyncClient]]
 
 async def until(clients: list[httpx.AsyncClient], state: str) -> None:
     """Every process says so of itself."""
-    end = monotonic() + 15
+    end = monotonic() + 60
     while [await _state(client) for client in clients] != [state] * len(clients):
         assert monotonic() < end, [await _state(client) for client in clients]
         await asyncio.sleep(0.1)

@@ -39,9 +39,9 @@ def somebody(installed: Callable[[Account], Installation]) -> Installation:
     return installed(server_account())
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def living(installed: Callable[[Account], Installation]) -> Iterator[Crm]:
-    """One that runs all the time, with two API processes."""
+    """One that runs while all of these do, with two API processes."""
     one = Crm(installed(MYSELF), "living")
     one.up("--workers", "2")
     yield one

@@ -1,6 +1,7 @@
 """A supervisor starts again what dies, and says so when that does not help."""
 
-import asyncio
+import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,12 +58,19 @@ async def test_a_child_that_dies_at_once_again_and_again_is_given_up(
     assert len(said) == 2
 
 
-async def test_a_child_that_does_not_listen_is_killed_in_the_end(roll: Roll) -> None:
+async def test_a_child_that_does_not_listen_is_killed_in_the_end(roll: Roll, tmp_path: Path) -> None:
+    async def is_deaf(_: int) -> bool:
+        return (tmp_path / "deaf").exists()
+
     said: list[str] = []
-    deaf = program("import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('.'); time.sleep(60)")
-    child = Child(Program(deaf.name, deaf.command, {}, patience_s=0.5), roll, said.append)
+    deaf = program(
+        "import pathlib, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); pathlib.Path('deaf').touch(); time.sleep(600)"
+    )
+    child = Child(
+        Program(deaf.name, deaf.command, {}, ready=is_deaf, patience_s=0.5, folder=tmp_path), roll, said.append
+    )
     async with running(child):
-        await asyncio.sleep(0.5)
+        pass
     assert child.ended == "killed by SIGKILL"
     assert said == ["The child did not stop within 0 s and was killed."]
 
@@ -70,13 +78,20 @@ async def test_a_child_that_does_not_listen_is_killed_in_the_end(roll: Roll) -> 
 async def test_the_next_supervisor_ends_the_survivors_of_the_last_one(roll: Roll, tmp_path: Path) -> None:
     """As on systems where no signal tells a child that its supervisor was killed."""
     await roll.begin()
-    async with running(Child(program("import time; time.sleep(60)"), roll, print)) as (survivor,):
+    async with running(Child(program("import time; time.sleep(600)"), roll, print)) as (survivor,):
         next_one = Roll(tmp_path / "roll")
         roll.close()
         await next_one.begin()
-        assert survivor.ended == "killed by SIGTERM"
+        assert await survivor._end() == "killed by SIGTERM"
         next_one.close()
         roll.descriptor = Roll(tmp_path / "roll").descriptor
+
+
+def test_a_survivor_that_ends_before_it_is_told_to_is_no_failure(roll: Roll, monkeypatch: pytest.MonkeyPatch) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        roll.enrol(ended.pid, signal.SIGCONT)
+    monkeypatch.setattr(Roll, "_holds", lambda *_: True)
+    roll._tell(None)
 
 
 async def test_a_server_that_cannot_start_is_reported_with_its_last_words(roll: Roll, tmp_path: Path) -> None:

@@ -2,13 +2,17 @@
 
 import json
 import re
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import asyncpg
 import pytest
+from uvicorn import Config
 
-from app.local.state import AdminKey
+from app.local import serving
+from app.local.life import Life
+from app.local.state import KeptSecret, State
 from app.local.tenants import first_key
 from app.repositories.privileges import ExcessivePrivileges, refuse_excessive_privileges
 from app.settings import Settings
@@ -62,22 +66,29 @@ def test_up_uses_them_and_starts_none(external: Crm, servers: Servers) -> None:
 async def test_a_key_is_made_only_where_none_is_kept(external: Crm, servers: Servers, tmp_path: Path) -> None:
     facts = external.ready()
     settings = Settings(database_url=servers.place.url, redis_url=servers.place.redis_url)
-    assert await first_key(AdminKey(external.state / "admin-key"), settings) == (facts["adminKey"], False)
+    assert await first_key(KeptSecret(external.state / "admin-key"), settings) == (facts["adminKey"], False)
 
-    key, is_new = await first_key(AdminKey(tmp_path / "admin-key"), settings)
+    key, is_new = await first_key(KeptSecret(tmp_path / "admin-key"), settings)
     assert is_new
     assert key != facts["adminKey"]
     assert Api(facts | {"adminKey": key}).call("GET", "/me")[1]["tenant"]["id"] == facts["tenantId"]
 
 
-def test_a_kept_key_that_opens_nothing_is_said_and_not_replaced(using: Using) -> None:
-    one = using("foreign key")
-    one.installation.folder(f"{one.folder.name}/state")
-    (one.state / "admin-key").write_text("crm_live_0_0\n")
-    facts = one.up()
-    assert facts["adminKey"] is None
-    assert "does not open this database" in one.printed()
-    assert (one.state / "admin-key").read_text() == "crm_live_0_0\n"
+async def test_a_kept_key_that_opens_nothing_is_said_and_not_replaced(
+    external: Crm, servers: Servers, tmp_path: Path
+) -> None:
+    settings = Settings(database_url=servers.place.url, redis_url=servers.place.redis_url)
+    (tmp_path / "run").mkdir()
+    said: list[str] = []
+    life = Life(State(tmp_path), settings, external.ready()["apiUrl"], None, said.append, said.append)
+    life.state.admin_key.keep("crm_live_0_0")
+    life.admin_key, life.key_is_new = await first_key(life.state.admin_key, settings)
+    await life.identify()
+    life.announce()
+    assert life.admin_key is None
+    assert "does not open this database" in said[0]
+    assert "Admin key" not in said[1]
+    assert life.state.admin_key.read() == "crm_live_0_0"
 
 
 def test_tenants_and_keys_are_made_at_the_command_line(external: Crm) -> None:
@@ -102,10 +113,31 @@ def test_serve_alone_runs_several_processes_on_one_port_until_it_is_told_to_stop
     port = free_port()
     one.begin("serve", "--port", str(port), "--workers", "2")
     api = Api({"apiUrl": f"http://127.0.0.1:{port}", "adminKey": "none"})
-    until(lambda: api.call("GET", "/me")[0] == 401, one.printed, 40)
-    until(lambda: one.printed().count("Application startup complete") == 2, one.printed, 40)
+    until(lambda: api.call("GET", "/me")[0] == 401, one.printed)
+    until(lambda: one.printed().count("Application startup complete") == 2, one.printed)
     assert one.stop() == 0
     assert api.call("GET", "/me")[0] == 0
+
+
+def test_a_process_of_several_that_loads_slowly_is_not_taken_for_dead(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Who starts them asks them whether they live, and kills who does not say so in time."""
+    patience = []
+
+    class Several:
+        def __init__(self, config: Config, _: object) -> None:
+            patience.append(config.timeout_worker_healthcheck)
+
+        def run(self) -> None:
+            pass
+
+    monkeypatch.setattr(serving, "Multiprocess", Several)
+    monkeypatch.setattr(serving.signal, "signal", lambda *_: None)
+    monkeypatch.setenv(serving.METRICS, str(tmp_path))
+    with socket.socket() as listener:
+        serving.serve_on(listener, 2)
+    assert patience == [60]
 
 
 @pytest.mark.quick

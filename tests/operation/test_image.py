@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.operation.crm import free_port, until
+from tests.operation.crm import HAPPENS_WITHIN_S, STOPS_WITHIN_S, free_port, until
 from tests.operation.installation import ROOT, Installation
 from tests.servers import Servers
 
@@ -56,7 +56,7 @@ class Image:
         *sources, target = what.split()
         for source in sources:
             if (ROOT / source).is_dir():
-                shutil.copytree(ROOT / source, self.folder / target, ignore=shutil.ignore_patterns("__pycache__"))
+                shutil.copytree(ROOT / source, self.folder / target)
             else:
                 shutil.copy(ROOT / source, self.folder / target)
         subprocess.run(["chown", "-R", f"{self.by.account.uid}:{self.by.account.gid}", self.folder], check=True)
@@ -99,6 +99,7 @@ def image(somebody: Installation) -> Iterator[Image]:
     if pip.exists():
         shutil.copytree(pip, somebody.home / ".config" / "pip", dirs_exist_ok=True)
     environment = {name: value for name, value in os.environ.items() if PASSED_ON.fullmatch(name)}
+    environment["PIP_COMPILE"] = "0"  # ahead of use: of most that is installed, the commands here use nothing
     environment |= {
         name: somebody.environment[name] for name in ("HOME", "LD_LIBRARY_PATH") if name in somebody.environment
     }
@@ -112,14 +113,14 @@ def test_the_image_migrates_works_and_serves_until_it_is_told_to_stop(image: Ima
 
     place = own_server.place
     image.environment |= {"CRM_DATABASE_URL": place.url, "CRM_REDIS_URL": place.redis_url}
-    assert image.start("migrate").wait(30) == 0
+    assert image.start("migrate").wait(HAPPENS_WITHIN_S) == 0
 
     port = str(free_port())
     here = {"0.0.0.0": "127.0.0.1", "8000": port}
     api, worker = image.start(*(here.get(word, word) for word in image.command)), image.start("worker")
     check = [word.replace(":8000/", f":{port}/") for word in image.healthcheck]
-    until(lambda: image.tried(check, image.folder).returncode == 0, lambda: f"{check} never succeeded", 30)
+    until(lambda: image.tried(check, image.folder).returncode == 0, lambda: f"{check} never succeeded")
     assert worker.poll() is None
     for process in (api, worker):
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(STOPS_WITHIN_S) == 0

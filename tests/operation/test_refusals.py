@@ -3,15 +3,18 @@
 import os
 import re
 import shutil
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from app.local.account import server_account
 from app.local.errors import CannotStart
 from app.local.state import SYSTEM, locate
 from app.local.up import Options, up
+from app.settings import Settings
 from tests.operation.conftest import MYSELF, Started
 from tests.operation.crm import Crm
 from tests.operation.installation import Installation
@@ -65,6 +68,23 @@ def test_one_address_without_the_other(folder: Path, monkeypatch: pytest.MonkeyP
 def test_a_setting_that_is_none(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CRM_POOL_SIZE", "many")
     refuses(r"The environment is not as it must be: CRM_POOL_SIZE: .*", state=folder)
+
+
+KEY = b64encode(bytes(32)).decode()
+
+
+@pytest.mark.parametrize(
+    "keys", ["canary", "1:canary", f"0:{KEY}", f"1{KEY}", f"-1:{KEY}", f"1:{KEY},1:{KEY}", f"1:{KEY},", f"1:{KEY}x"]
+)
+def test_an_encryption_key_that_is_none(folder: Path, monkeypatch: pytest.MonkeyPatch, keys: str) -> None:
+    monkeypatch.setenv("CRM_ENCRYPTION_KEYS", keys)
+    refuses(
+        r"CRM_ENCRYPTION_KEYS: Value error, key [12] must (begin with a number|be 32 bytes in base64)", state=folder
+    )
+    with pytest.raises(ValidationError) as refused:
+        Settings(database_url="", redis_url="")
+    assert "canary" not in str(refused.value)
+    assert KEY not in str(refused.value)
 
 
 def test_data_of_another_major_version(folder: Path) -> None:

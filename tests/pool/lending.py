@@ -23,6 +23,7 @@ SEEN = Statement(
     {},
 )
 SLEEP = Statement("select pg_sleep(0.05)", (), {})
+LONG_SLEEP = Statement("select pg_sleep(2)", (), {})
 DIVISION = Statement("select 1 / 0", (), {})
 RENAME = Statement("update tenant set name = $1 where tenant_id = app_tenant()", ("name",), {})
 DEATHS = (*LOST, Unavailable, TimeoutError, asyncpg.PostgresError, asyncio.CancelledError)
@@ -94,7 +95,7 @@ class Lending:
     async def too_slow(self, tenant: UUID) -> None:
         before = self._idle()
         with suppress(TimeoutError, Unavailable):
-            await self.pool.row(tenant, SLEEP, [], time.monotonic() + self.random.choice((0.002, 0.02)))
+            await self.pool.row(tenant, LONG_SLEEP, [], time.monotonic() + self.random.choice((0.002, 0.02)))
             self.faults.append("too_slow: it was fast enough")
         self.poisoned |= before
 
@@ -105,7 +106,7 @@ class Lending:
 
     async def killed(self, _: UUID) -> None:
         for pid in self._idle():
-            await self.administrator.fetchval("select pg_terminate_backend($1, 1000)", pid)
+            await self.administrator.fetchval("select pg_terminate_backend($1, 20000)", pid)
 
     async def renamed(self, tenant: UUID) -> None:
         """What was acknowledged can be seen by everybody at once."""

@@ -97,6 +97,8 @@ def never_sets_the_tenant_again(patch: pytest.MonkeyPatch) -> None:
 async def test_the_loans_show_a_planted_bug(lending: Lending, monkeypatch: pytest.MonkeyPatch, bug) -> None:
     bug(monkeypatch)
 
-    await lending.run(150)
-
-    assert lending.faults != []
+    for _ in range(10):
+        await lending.run(100)
+        if lending.faults:
+            return
+    pytest.fail("nobody noticed")

@@ -1,13 +1,16 @@
+from functools import reduce
 from pathlib import Path
 
 import pytest
 
 from tests.architecture.source import ROOT
+from tests.operation.crm import free_port
 from tests.product import Product
 from tests.readme.console import console
 from tests.readme.page import Normal, Step, parsed, shown, steps
 
 ADDRESS = "127.0.0.1:8000"
+PORT = "PORT=9000"
 
 SAMPLE = """
 <!-- not run: it would never end -->
@@ -85,8 +88,12 @@ def test_a_command_that_fails_is_seen(tmp_path: Path) -> None:
 def run(name: str, product: Product, folder: Path, config: pytest.Config) -> list[str]:
     page = (ROOT / name).read_text()
     (folder / ".rapport").symlink_to(product.state)
+    (folder / "docs").symlink_to(ROOT / "docs")
+    real = {ADDRESS: product.address, PORT: f"PORT={free_port()}"}
     with console(folder) as shell:
-        outputs = [shell.run(step.command.replace(ADDRESS, product.address)) for step in steps(page)]
+        outputs = [
+            shell.run(reduce(lambda text, one: text.replace(*one), real.items(), step.command)) for step in steps(page)
+        ]
     outputs = [output.replace(product.address, ADDRESS) for output in outputs]
     wrong = wrong_answers(page, outputs)
     if wrong and config.getoption("write_answers", default=False):
@@ -95,7 +102,31 @@ def run(name: str, product: Product, folder: Path, config: pytest.Config) -> lis
 
 
 @pytest.mark.own_server
-@pytest.mark.parametrize("page", ["docs/api.md", "docs/expressions.md", "docs/search.md", "docs/views.md"])
+@pytest.mark.parametrize(
+    "page",
+    [
+        "docs/api.md",
+        "docs/assignment.md",
+        "docs/batch.md",
+        "docs/currencies.md",
+        "docs/duplicates.md",
+        "docs/events.md",
+        "docs/forecast.md",
+        "docs/expressions.md",
+        "docs/figures.md",
+        "docs/leads.md",
+        "docs/products.md",
+        "docs/quotes.md",
+        "docs/sales.md",
+        "docs/scoring.md",
+        "docs/pipeline.md",
+        "docs/lead-capture.md",
+        "docs/search.md",
+        "docs/team.md",
+        "docs/views.md",
+        "docs/webhooks.md",
+    ],
+)
 def test_the_examples_of_a_page_give_the_answers_they_show(
     page: str, fresh: Product, tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:
@@ -103,7 +134,7 @@ def test_the_examples_of_a_page_give_the_answers_they_show(
 
 
 @pytest.mark.own_server
-@pytest.mark.timeout(240)  # the sample may be loaded for it
+@pytest.mark.timeout(400)  # the sample may be loaded for it
 def test_the_tour_of_the_readme_gives_the_answers_it_shows(
     seeded: Product, tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:

@@ -16,6 +16,7 @@ from tests.world import Client, World
 SEED = 20261122
 PHASES = (Phase.explicit, Phase.generate)  # shrinking takes longer than a test may; the seed repeats a failure
 Json = dict[str, Any]
+MOST_AT_START, BUSY_TURNS = 10, 20  # then nobody adds rows any more, and the pages come to an end
 KEYS = ("name", "employees", "annualRevenue", "status", "createdAt")
 
 accounts = st.fixed_dictionaries(
@@ -88,21 +89,22 @@ async def act(client: Client, walk: Walk, rows: list[Json], acts: list[tuple[str
 
 @seed(SEED)
 @settings(max_examples=40, deadline=None, phases=PHASES, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(start=st.lists(accounts, max_size=10), sort=sorts, limit=st.integers(1, 4), data=st.data())
+@given(start=st.lists(accounts, max_size=MOST_AT_START), sort=sorts, limit=st.integers(1, 4), data=st.data())
 async def test_pages_neither_repeat_nor_lose_a_row_whatever_happens_between_them(
     world: World, start: list[Json], sort: list[tuple[str, bool]], limit: int, data: st.DataObject
 ) -> None:
     client = await world.tenant()
     rows = list(await asyncio.gather(*(make_account(client, **one) for one in start)))
     walk, cursor, steady = Walk(), None, {row["id"] for row in rows}
-    for _ in range(40):
+    for turn in range(BUSY_TURNS + 2 * BUSY_TURNS + MOST_AT_START):
         page = await read(client, sort, limit, cursor)
         walk.seen += page["data"]
         cursor = page["page"]["nextCursor"]
         assert len(page["data"]) == limit or cursor is None
         if cursor is None:
             break
-        await act(client, walk, rows, data.draw(meanwhile, "meanwhile"))
+        if turn < BUSY_TURNS:
+            await act(client, walk, rows, data.draw(meanwhile, "meanwhile"))
 
     order = in_order(rows, sort)
     places = [order.index(row["id"]) for row in walk.seen]

@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from itertools import count
+from time import monotonic
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from tests.run import Run
 from tests.world import Client, Place, running
 
 ROWS = 3_000
+PATIENCE_S = 60.0  # how long it takes is no matter here
 FILL = """
 insert into account (tenant_id, id, version, settle, created_at, modified_at, external_ids, custom,
                      name, status, employees, industry)
@@ -41,7 +43,9 @@ class Watched(Session):
     """Remembers what it ran."""
 
     def __init__(self, pool: Pool, client: Client) -> None:
-        super().__init__(pool, administrator(client.tenant_id, client.user_id), SCHEMA)
+        super().__init__(
+            pool, administrator(client.tenant_id, client.user_id), SCHEMA, deadline=monotonic() + PATIENCE_S
+        )
         self.ran: list[tuple[Statement, list[Any]]] = []
 
     async def _row(self, statement: Statement, parameters: Any) -> asyncpg.Record | None:
@@ -200,6 +204,6 @@ def literal(value: Any) -> str:
     if isinstance(value, bytes):
         return f"'\\x{value.hex()}'"
     if isinstance(value, list):
-        return f"array[{', '.join(map(literal, value))}]"
+        return f"array[{', '.join(map(literal, value))}]" if value else "'{}'"
     text = json.dumps(value) if isinstance(value, dict) else str(value)
     return "'" + text.replace("'", "''") + "'"

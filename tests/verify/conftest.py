@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.run import Run
-from tests.world import Client, Place, World, running
+from tests.world import PATIENT, Client, Place, World, running
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +15,7 @@ def own_database(run: Run) -> Place:
 
 @pytest.fixture(scope="module")
 async def own(own_database: Place) -> AsyncIterator[World]:
-    async with running(own_database) as world:
+    async with running(own_database, **PATIENT) as world:
         yield world
 
 

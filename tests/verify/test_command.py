@@ -11,7 +11,7 @@ CRM = [sys.executable, "-m", "app.cli", "verify"]
 
 def crm_verify(place: Place) -> subprocess.CompletedProcess[str]:
     servers = {"CRM_DATABASE_URL": place.url, "CRM_REDIS_URL": place.redis_url}
-    return subprocess.run(CRM, env=os.environ | servers, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(CRM, env=os.environ | servers, capture_output=True, text=True, check=False, timeout=200)
 
 
 def test_it_says_that_all_is_well(database_copy: Place) -> None:

@@ -1,11 +1,14 @@
 """Writes of every kind, in random order: what a database looks like after use."""
 
+from itertools import count
 from random import Random
 from typing import Any
 
-from app.domain.registry import OBJECT_TYPES
+from app.domain.registry import CATALOG, OBJECT_TYPES
+from tests.factories.making import fresh, make_needed
 from tests.world import Client
 
+EXAMPLES = {kind.plural: kind.example for kind in OBJECT_TYPES}
 REFUSED = {404, 409, 422}  # what another of these writes has made impossible
 
 
@@ -17,8 +20,14 @@ class Workload:
         self.ids: dict[str, list[str]] = {kind.plural: [] for kind in OBJECT_TYPES}
         self.effects = 0
 
-    async def run(self, steps: int) -> None:
-        for number in range(steps):
+    async def run(self, effects: int) -> None:
+        """Until so many writes had an effect: how many are refused is left to chance."""
+        for kind in OBJECT_TYPES:
+            await make_needed(self.client, kind, CATALOG)
+        for number in count():
+            if self.effects >= effects:
+                break
+            assert number < 10 * effects, f"only {self.effects} of {number} writes had an effect"
             kind = self.random.choice(OBJECT_TYPES)
             verb = self.random.choice((self.create, self.create, self.edit, self.edit, self.remove, self.bring_back))
             await verb(kind.plural, number)
@@ -66,18 +75,22 @@ class Workload:
                 "columns": self.random.choice(([], ["version", "owner.name"])),
                 "shared": self.random.choice((True, False)),
             },
-        }[plural]
+            "webhook-endpoints": {
+                "url": f"https://hook{number}.example",
+                "eventTypes": self.random.choice((["*"], ["user.created", "contact.*"])),
+                "disabled": self.random.choice((True, False)),
+                "perSecond": self.random.choice((None, 0.5, number + 1)),
+            },
+        }.get(plural) or fresh(EXAMPLES[plural])
 
     def _references(self, plural: str) -> dict[str, str | None]:
         """One that points at some record, which may lie in the bin by now."""
         column, to = {
             "accounts": ("parentId", "accounts"),
             "contacts": ("accountId", "accounts"),
-            "products": ("ownerId", "users"),
             "opportunities": ("productId", "products"),
             "users": ("managerId", "users"),
-            "views": ("ownerId", "users"),
-        }[plural]
+        }.get(plural, ("ownerId", "users"))
         return {column: self.random.choice([None, *self.ids[to]])}
 
     async def _send(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any] | None:

@@ -5,14 +5,21 @@ from typing import Literal
 import orjson
 from pydantic import Field, create_model
 
-from app.api.answer import JSON, Answer
+from app.api.answer import JSON, Answer, show
 from app.api.edge import Call
 from app.api.listing import MAX_DEPTH, MAX_LIMIT, MAX_ROWS
 from app.api.parameters import KEYED, PREFER
 from app.api.records import record_router
 from app.api.route import ALWAYS, ANYONE, SENDING, WRITING, ApiRoute, Link
 from app.api.shapes import ID, TIME, USER, Shape
-from app.domain.governance.schemas import ApiKeyCreate, ApiKeyCreated, ApiKeyRead, TenantRead
+from app.domain.governance.schemas import (
+    ApiKeyCreate,
+    ApiKeyCreated,
+    ApiKeyRead,
+    TenantRead,
+    TenantSettings,
+    TenantSettingsUpdate,
+)
 from app.domain.governance.service import ADMIN, KeyService, TenantService, UserService
 from app.domain.kernel.errors import NotFound
 from app.domain.kernel.expression.shorthand import MAX_CONDITIONS, MAX_LIST
@@ -87,6 +94,17 @@ async def show_me(call: Call) -> Answer:
     known = {"userId": str(actor.id), "keyId": str(actor.key_id), "role": actor.role, "scopes": sorted(actor.scopes)}
     tenant = orjson.loads(await TenantService(call.session).own())
     return Answer(200, orjson.dumps(known | {"tenant": tenant}), JSON)
+
+
+async def get_settings(call: Call) -> Answer:
+    call.options()
+    found = await TenantService(call.session).settings()
+    return Answer(200, found.model_dump_json(by_alias=True).encode(), JSON)
+
+
+async def change_settings(call: Call) -> Answer:
+    data = call.read(TenantSettingsUpdate)
+    return show(await TenantService(call.session).change_settings(data, call.claim(200)), 200, call.collection)
 
 
 async def show_limits(call: Call) -> Answer:
@@ -178,6 +196,7 @@ about = (
                 "timeZone": "Europe/Berlin",
                 "locale": "de",
                 "currency": "EUR",
+                "country": "DE",
                 "schemaVersion": 1,
             },
         },
@@ -207,5 +226,37 @@ about = (
             "recordsInline": MAX_ROWS,
         },
         parameters=(PREFER,),
+    ),
+)
+tenant_settings = (
+    ApiRoute(
+        method="GET",
+        path="/tenant-settings",
+        name="get_tenant_settings",
+        summary="Get what holds for the organisation",
+        description="The country of its phones.",
+        tag="about",
+        permission=ANYONE,
+        handler=get_settings,
+        errors=ALWAYS,
+        shows=TenantSettings,
+        example={"country": "DE"},
+        parameters=(PREFER,),
+    ),
+    ApiRoute(
+        method="PATCH",
+        path="/tenant-settings",
+        name="change_tenant_settings",
+        summary="Change what holds for the organisation",
+        description="For administrators. It takes effect within a second. Numbers that are kept already stay as they are.",
+        tag="about",
+        permission=ADMIN,
+        handler=change_settings,
+        errors=SENDING,
+        body=TenantSettingsUpdate,
+        body_example={"country": "DE"},
+        shows=TenantSettings,
+        example={"country": "DE"},
+        parameters=KEYED,
     ),
 )

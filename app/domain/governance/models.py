@@ -1,4 +1,5 @@
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ARRAY, Integer, Text
@@ -19,6 +20,10 @@ class Tenant(Base):
     currency: Mapped[str]
     schema_version: Mapped[int]
     created_at: Mapped[datetime]
+    duplicate_policies: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    country: Mapped[str | None]
+    modified_at: Mapped[datetime | None]
+    modified_by: Mapped[UUID | None]
 
 
 class User(Record):

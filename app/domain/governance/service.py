@@ -4,16 +4,16 @@ from secrets import token_hex
 from uuid import UUID
 
 from app.domain.governance.objects import USER
-from app.domain.governance.schemas import ApiKeyCreate, TenantCreate, UserCreate, UserRead
+from app.domain.governance.schemas import ApiKeyCreate, TenantSettings, TenantSettingsUpdate, UserRead
 from app.domain.kernel.actor import Actor, Role
 from app.domain.kernel.claim import Claim
 from app.domain.kernel.errors import NotFound
 from app.domain.kernel.ids import uuid7
 from app.domain.kernel.query import Document
 from app.domain.kernel.schema import Schema
-from app.domain.kernel.schemas import creating
 from app.domain.records.service import RecordService
 from app.repositories.governance import Keys, Tenants
+from app.repositories.idempotency import keep
 from app.repositories.pool import Pool
 from app.repositories.session import Session
 
@@ -47,7 +47,7 @@ class KeyService:
         key = f"crm_{self.environment}_{key_id.hex}_{token_hex(32)}"
         values = data.model_dump() | {"user_id": data.user_id or self.session.actor.id}
         document = await self.keys.create(key_id, values, digest_of(key), claim)
-        return NewKey(key, document)
+        return NewKey(self.session.shown_once(key), document)
 
     async def all(self) -> bytes:
         """A JSON array, oldest first."""
@@ -70,17 +70,27 @@ class TenantService:
     """The organisation that the session belongs to."""
 
     def __init__(self, session: Session) -> None:
+        self.session = session
         self.tenants = Tenants(session)
 
     async def own(self) -> bytes:
         """The tenant as JSON; everybody in it may know."""
         return await self.tenants.own()
 
+    async def settings(self) -> TenantSettings:
+        """Everybody in it may know."""
+        return TenantSettings.model_validate_json(await self.tenants.own())
 
-@dataclass(frozen=True, slots=True)
-class NewTenant:
-    tenant_id: UUID
-    admin_user_id: UUID
+    async def change_settings(self, data: TenantSettingsUpdate, claim: Claim | None = None) -> Document:
+        """For administrators. What is written stays as it was read; the next write is read by the new ones."""
+        self.session.actor.require(ADMIN, role=Role.admin)
+        async with self.session.transaction():
+            values = await self.tenants.set(data.values())
+            body = TenantSettings.model_validate(values).model_dump_json(by_alias=True).encode()
+            document = Document(self.session.actor.tenant_id, 0, body, "", fresh=True)
+            if claim:
+                await keep(self.session, claim, document)
+        return document
 
 
 def digest_of(key: str) -> bytes:
@@ -90,17 +100,6 @@ def digest_of(key: str) -> bytes:
 def administrator(tenant_id: UUID, user_id: UUID) -> Actor:
     """Who acts where no credential does: at the command line, and when a tenant begins."""
     return Actor(tenant_id, user_id, user_id, Role.admin, frozenset({ADMIN}), schema_version=1)
-
-
-async def create_tenant(pool: Pool, schema: Schema, data: TenantCreate, admin_email: str) -> NewTenant:
-    """The tenant and its first administrator, in one transaction."""
-    new = NewTenant(uuid7(), uuid7())
-    session = Session(pool, administrator(new.tenant_id, new.admin_user_id), schema, origin="cli")
-    user = {"id": new.admin_user_id, "name": "Administrator", "email": admin_email, "role": "admin"}
-    async with session.transaction():
-        await Tenants(session).create(data)
-        await UserService(session).create(creating(UserCreate).model_validate(user))
-    return new
 
 
 async def create_key(

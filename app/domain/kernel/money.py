@@ -50,6 +50,10 @@ class Money(BaseModel):
         return self
 
 
+def zero(currency: str) -> Money:
+    return Money(amount=Decimal(0), currency=currency)
+
+
 def scaled(amount: Decimal, currency: str) -> Decimal:
     """With the decimals of its currency, or more where it has more; never minus zero."""
     places = max(get_currency_precision(currency), -int(amount.normalize().as_tuple().exponent))

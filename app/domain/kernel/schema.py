@@ -1,6 +1,6 @@
 """What one kind of viewer sees of the objects: which fields, and which objects only by their owners."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
@@ -47,12 +47,24 @@ class Schema:
         shared = [(kind.name, kind.shared_by) for kind in self.catalog if kind.shared_by]
         return blake2b(repr((hidden, shared, sorted(self.by_owner))).encode(), digest_size=8).hexdigest()
 
+    @cached_property
+    def whole(self) -> "Schema":
+        """What the tenant has, whoever looks: by this rules of the tenant are judged."""
+        if not any(self._hidden.values()):
+            return self
+        return Schema(self.catalog, version=self.version, custom=self._custom)
+
     def fields(self, kind: AnyObject) -> Mapping[str, FieldType]:
         """The visible fields of the object itself by API name, in the order of their rendering."""
         return self._fields[kind.name]
 
     def hides(self, kind: AnyObject) -> bool:
         return bool(self._hidden.get(kind.name))
+
+    def unseen(self, kind: AnyObject, names: Iterable[str]) -> list[str]:
+        """Those of the API names that are hidden."""
+        visible = self.fields(kind)
+        return [name for name in names if name not in visible]
 
     def narrows(self, kind: AnyObject) -> bool:
         return kind.name in self.by_owner

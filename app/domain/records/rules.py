@@ -6,20 +6,68 @@ from uuid import UUID
 
 from pydantic.alias_generators import to_camel
 
-from app.domain.kernel.actor import Actor, Role
 from app.domain.kernel.changes import Clash
+from app.domain.kernel.countries import country_code
+from app.domain.kernel.dialling import redialled, stated_country
 from app.domain.kernel.errors import AppError, BadRequest, Conflict, Fault, Invalid, refused
 from app.domain.kernel.object_type import AnyObject
+from app.domain.kernel.phones import e164, is_international
 from app.domain.kernel.query import Sort
 from app.domain.kernel.schema import Schema
+from app.domain.kernel.schemas import RecordRead
 
 MAX_SORT_KEYS = 2
+_WITH_CODE = "write it with the code of its country, such as +49 30 123456."
+_NOWHERE = (
+    f"Nothing says of which country this number is: {_WITH_CODE} Or an administrator sets the country of the "
+    "organisation once and for all: PATCH /tenant-settings."
+)
+_UNREADABLE = (
+    f"The record is in a country that we do not know: give it by its code, such as DE. Or the number: {_WITH_CODE}"
+)
 
 
 def refuse_cycle(record_id: UUID, above: Collection[UUID], reference: str) -> None:
     """`above` is everything above the record as it would become, beginning with its new parent."""
     if record_id in above:
         raise refused(Invalid, f"/{to_camel(reference)}", "cycle", "A record cannot stand above itself.")
+
+
+def in_e164(
+    kind: AnyObject, values: Mapping[str, Any], before: RecordRead | None, tenants: str | None
+) -> Mapping[str, Any]:
+    """`values` by column, as they are kept: a number without the code of its country is one of where the record is.
+
+    `before` is the record that they are written to, and `tenants` the country that counts where it does not say any.
+    """
+    open_ = [name for name in kind.phones if not all(map(is_international, kind.texts(name, values.get(name))))]
+    if not open_:
+        return values
+    stated = stated_country(kind, values, before)
+    country = country_code(stated) if stated else tenants
+    if country is None:
+        raise _unknown(kind, values, open_, None, "unknownCountry", _UNREADABLE if stated else _NOWHERE)
+
+    def read(number: str) -> str:
+        return e164(number, country) or number
+
+    kept = {name: redialled(kind, name, values[name], read) for name in open_}
+    if any(not is_international(one) for name in open_ for one in kind.texts(name, kept[name])):
+        raise _unknown(kind, values, open_, country, "unknownNumber", f"This is no number of {country}: {_WITH_CODE}")
+    return {**values, **kept}
+
+
+def _unknown(
+    kind: AnyObject, values: Mapping[str, Any], names: Collection[str], country: str | None, code: str, message: str
+) -> AppError:
+    """Names each number that is none of the country, or all that need one where it is not known."""
+    faults = [
+        Fault(f"/{to_camel(name)}" + (f"/{place}/{kind.listed[name]}" if name in kind.listed else ""), code, message)
+        for name in names
+        for place, one in enumerate(kind.texts(name, values[name]))
+        if not is_international(one) and e164(one, country) is None
+    ]
+    return Invalid(message, code=code, faults=faults)
 
 
 def clash(clashes: list[Clash]) -> AppError:
@@ -47,16 +95,3 @@ def order(kind: AnyObject, schema: Schema, text: str) -> tuple[Sort, ...]:
     for name, key in zip(known, names, strict=True):
         first.setdefault(name, Sort(name, key.startswith("-")))
     return tuple(first.values())
-
-
-def told(kind: AnyObject, event: dict[str, Any], actor: Actor) -> dict[str, Any]:
-    """The event without the former values of a record that was not yet for the actor to see."""
-    changes, data = event.get("changes", {}), event["data"]
-    if kind.shared_by is None or actor.role is Role.admin or _seen_before(kind.shared_by, changes, data, actor):
-        return event
-    return event | {"changes": {field: [None, new] for field, (_, new) in changes.items()}}
-
-
-def _seen_before(shared_by: str, changes: Mapping[str, Any], data: Mapping[str, Any], actor: Actor) -> bool:
-    owner, shared = (changes.get(name, [data[name]])[0] for name in ("ownerId", to_camel(shared_by)))
-    return owner == str(actor.id) or bool(shared)

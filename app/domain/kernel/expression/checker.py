@@ -269,3 +269,8 @@ def _inoperable(operation: Operation, node: Binary, left: Type, right: Type) -> 
     if not fitting:
         return mismatch(node.left, left, Type.number)
     return mismatch(node.right, right, " or ".join(fitting) if len(fitting) > 1 else fitting[0])
+
+
+def field_of(path: str) -> str:
+    """The field of the record itself that a dotted path begins at."""
+    return path.removeprefix("old.").partition(".")[0]

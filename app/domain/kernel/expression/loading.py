@@ -89,6 +89,7 @@ _READ: Mapping[ValueType, Callable[[Any], Any]] = {
     ValueType.text: str,
     ValueType.integer: int,
     ValueType.boolean: bool,
+    ValueType.decimal: Decimal,
     ValueType.date: date.fromisoformat,
     ValueType.timestamp: datetime.fromisoformat,
     ValueType.id: UUID,

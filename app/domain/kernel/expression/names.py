@@ -21,6 +21,7 @@ TYPES: Mapping[ValueType, Type] = {
     ValueType.text: Type.text,
     ValueType.integer: Type.number,
     ValueType.boolean: Type.boolean,
+    ValueType.decimal: Type.number,
     ValueType.money: Type.number,
     ValueType.date: Type.date,
     ValueType.timestamp: Type.timestamp,
