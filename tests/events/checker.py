@@ -54,6 +54,7 @@ class Run:
     client: Client
     pool: Pool
     random: Random
+    pause_s: float = 0
     ids: list[str] = field(default_factory=list)
     done: bool = False
 
@@ -90,6 +91,7 @@ class Run:
             for _ in range(1 + bool(keyed)):
                 answer = await self.client.request(method, path, json=body, headers=keyed)
                 assert answer.status_code in GOES_ON, answer.text
+            await asyncio.sleep(self.random.uniform(0, self.pause_s))
 
     async def _write_in_transactions(self, steps: int) -> None:
         """As a batch does: something else first, so that the transaction is older than what it then waits for."""

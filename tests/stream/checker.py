@@ -8,6 +8,8 @@ from tests.events import checker
 from tests.factories.accounts import make_account
 from tests.stream.reading import events_in, listening
 
+HANGS_UP = 0.05  # how often a listener does so after an event
+
 
 @dataclass
 class Follower(checker.Follower):
@@ -19,7 +21,7 @@ class Follower(checker.Follower):
             async with source_of as source:
                 await source.opened()
                 with suppress(TimeoutError):
-                    while not run.done:
+                    while not run.done and run.random.random() > HANGS_UP:
                         self.events.append((await source.next(within_s=run.random.uniform(0.02, 0.5))).data)
                         if run.random.random() < 0.3:
                             await asyncio.sleep(run.random.uniform(0, 0.1))

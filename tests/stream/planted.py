@@ -52,12 +52,19 @@ def gap_between_catching_up_and_listening(patch: pytest.MonkeyPatch) -> None:
 
 def twice_at_the_seam(patch: pytest.MonkeyPatch) -> None:
     """What was on the page comes out of the channel, too."""
+    catch_up = Streams._catch_up
+
+    async def then_all_of_the_channel(self: Streams, listener: Listener, send: Send) -> None:
+        await catch_up(self, listener, send)
+        if listener.channel.since(listener.number) is not None:
+            listener.number = listener.channel.next - len(listener.channel._messages)
 
     async def pass_on(listener: Listener, place: Position, text: bytes, send: Send) -> None:
         if not listener.is_over:
             listener.place = place
             await send(stream._part(text))
 
+    patch.setattr(Streams, "_catch_up", then_all_of_the_channel)
     patch.setattr(stream, "_pass_on", pass_on)
 
 
