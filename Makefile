@@ -2,8 +2,9 @@
 .DEFAULT_GOAL := help
 .PHONY: help up test quick bench check chaos format lock openapi browser brokers node
 
-# The first interpreter that is new enough and has what an installation needs.
-PYTHON ?= $(shell for name in python3 python3.11 python3.12 python3.13 python3.14; do \
+# The first interpreter that is new enough and has what an installation needs. A distribution's is asked first: it was
+# built with profiles, and runs the suite in two thirds of the time that one built by hand without them takes.
+PYTHON ?= $(shell for name in /usr/bin/python3 python3 python3.11 python3.12 python3.13 python3.14; do \
 	$$name -c 'import pip, venv, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 PIP = $(PYTHON) -m pip --python .venv/bin/python --disable-pip-version-check install --quiet
 LOCK = .venv/bin/uv pip compile pyproject.toml --quiet --universal --generate-hashes --no-header --python-version 3.11 --group build
