@@ -72,7 +72,7 @@ def drive(port: int, batches: Sequence[Sequence[bytes]], host: str = "127.0.0.1"
     with selectors.DefaultSelector() as selector:
         begun = time.perf_counter()
         for batch in batches:
-            wire = Wire(_connect(host, port), iter(batch))
+            wire = Wire(connect(host, port), iter(batch))
             if wire.ask():
                 selector.register(wire.socket, selectors.EVENT_READ, wire)
         while selector.get_map():
@@ -104,7 +104,7 @@ def _go_on(wire: Wire, selector: selectors.BaseSelector, driven: Driven) -> None
         wire.socket.close()
 
 
-def _connect(host: str, port: int) -> socket.socket:
+def connect(host: str, port: int) -> socket.socket:
     connection = socket.create_connection((host, port), timeout=PATIENCE_S)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return connection

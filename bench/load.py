@@ -2,14 +2,18 @@
 
 import asyncio
 import random
+import sys
+import time
 from collections.abc import Iterator
-from itertools import count, islice
+from contextlib import contextmanager
+from itertools import count, islice, repeat
+from multiprocessing import get_context
+from multiprocessing.synchronize import Event
 from statistics import median
-from threading import Event, Thread
 
 import asyncpg
 
-from bench.client import Driven, drive
+from bench.client import Driven, Wire, connect, drive
 from bench.compare import CONNECTIONS, product_environment
 from bench.fill import Data, Tenant
 from bench.processes import Server, children, rss_mb, serving
@@ -18,7 +22,8 @@ from bench.servers import Place
 from bench.works import PREFIX, Asking, read, request
 
 NOISY, PER_MINUTE, TIMES = 64, 6_000, 10
-VICTIM_REQUESTS, ROUNDS = 1_500, 5
+TOO_MANY = 429
+VICTIM_REQUESTS, ROUNDS = 10_000, 5
 SHORT, LONG = 50_000, 1_000_000
 SHAPES = (1_000, 2_000, 4_000)
 SLICE = 10_000
@@ -34,9 +39,12 @@ def neighbour(place: Place, data: Data) -> Iterator[Line]:
     alone, beside = [], []
     with serving("product", "bench.product:app", product_environment(place)) as product:
         _ask_as_victim(product, by, victim)
+        drive(
+            product.port, _batches([by.get(noisy) for _ in range(PER_MINUTE)])
+        )  # so that nothing is left of its minute
         for _ in range(ROUNDS):
             alone.append(_ask_as_victim(product, by, victim))
-            with _Noise(product, by, noisy):
+            with _noise(product, by, noisy):
                 beside.append(_ask_as_victim(product, by, victim))
     asyncio.run(_limit_key(place, data.tenants[1], None))
     ratios = [loud / quiet for loud, quiet in zip(beside, alone, strict=True)]
@@ -79,27 +87,37 @@ def shapes(place: Place, data: Data) -> Iterator[Line]:
     )
 
 
-class _Noise:
-    """A caller that keeps all its connections busy until it is told to stop, at ten times its limit or what it can."""
+@contextmanager
+def _noise(product: Server, by: Asking, noisy: Tenant) -> Iterator[None]:
+    """In a process of its own, or it would take its turns from whoever measures."""
+    fork = get_context("fork")
+    stop = fork.Event()
+    requests = [by.get(noisy) for _ in range(NOISY)]
+    process = fork.Process(target=_make_noise, args=(product.port, requests, stop))
+    process.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        process.join()
+    if process.exitcode:
+        raise SystemExit("the noisy tenant was not held back, or gave up")
 
-    def __init__(self, product: Server, by: Asking, noisy: Tenant) -> None:
-        self._stop = Event()
-        paced = PER_MINUTE * TIMES // 60 // NOISY
-        requests = [[by.get(noisy) for _ in range(paced)] for _ in range(NOISY)]
-        self._thread = Thread(target=self._run, args=(product.port, requests))
 
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self, port: int, second: list[list[bytes]]) -> None:
-        """Sixty-four connections that ask their share of a second's requests at once, every second."""
-        while not self._stop.is_set():
-            wall_s = drive(port, second).wall_s
-            self._stop.wait(max(0.0, 1.0 - wall_s))
+def _make_noise(port: int, requests: list[bytes], stop: Event) -> None:
+    """Ten times the limit, evenly: each of the connections asks its share of a second one after the other."""
+    turn_s, refused = NOISY / (PER_MINUTE * TIMES / 60), 0
+    wires = [Wire(connect("127.0.0.1", port), repeat(one)) for one in requests]
+    while not stop.is_set():
+        began = time.perf_counter()
+        for wire in wires:
+            wire.ask()
+        for wire in wires:
+            while not wire.is_answered():
+                pass
+            refused += wire.status == TOO_MANY
+        stop.wait(max(0.0, began + turn_s - time.perf_counter()))
+    sys.exit(not refused)
 
 
 def _ask_as_victim(product: Server, by: Asking, victim: Tenant) -> float:
