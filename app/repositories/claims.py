@@ -46,6 +46,10 @@ _ONE_AT_A_TIME = "select pg_advisory_xact_lock(hashtext('rapport work'), hashtex
 # A target that was left alone may have the requests of one second at once, and one where a second has less than one.
 SAVED: Final = "make_interval(secs => greatest(1, 1 / t.per_second))"
 
+# Behind others it is looked at again when it has waited twice as long, and made due when what is ahead of it ends.
+SOONEST: Final = "interval '1 second'"
+LATEST: Final = "interval '5 minutes'"
+
 # Whatever is due later costs nothing: most kinds are timers of days. The index has an expression, so that no plan of
 # another statement takes the time for the way to one lane.
 _IS_DUE = "w.kind || '' = $1 and w.state = 'due' and w.due_at <= now()"
@@ -131,7 +135,7 @@ with recursive oldest as materialized (
   select w.tenant_id, w.id, d.ahead_due from work w join due d using (tenant_id, id)
    where d.ahead_due is not null and w.token is null and w.due_at = d.due_at for update of w skip locked
 ), put_off as (
-  update work w set due_at = greatest(b.ahead_due, now() + interval '1 second')
+  update work w set due_at = greatest(b.ahead_due, now() + greatest({SOONEST}, least({LATEST}, now() - w.created_at)))
     from behind b where w.tenant_id = b.tenant_id and w.id = b.id returning 1
 ), paced as (
   update work_target t set open_at = greatest(t.open_at, now() - {SAVED})

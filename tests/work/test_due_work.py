@@ -166,6 +166,29 @@ async def test_what_stands_behind_work_that_is_cancelled_or_done_in_a_transactio
     assert [one.key for one in (await work.claim(some)).work] == ["2"]
 
 
+@pytest.mark.parametrize(
+    ("waited", "seconds"), [("0 s", 1), ("100 s", 100), ("1 day", 300)], ids=["new", "waiting", "old"]
+)
+async def test_the_longer_work_stands_behind_other_the_more_rarely_a_claim_looks_at_it(
+    work: Engine, waited: str, seconds: int
+) -> None:
+    """Or a long queue of few order keys hides what could be done behind what has to wait."""
+    some, tenant_id = kind(), uuid7()
+    ordered = [NewWork(kind=some, key=f"{seq}", order_key=f"{tenant_id}", order_seq=seq) for seq in range(2)]
+    await work.due(tenant_id).add(*ordered)
+    await work.run("update work set created_at = now() - $2::text::interval where kind = $1", some.name, waited)
+    await work.run("update work set due_at = now() + interval '0.5 s' where kind = $1 and key = '0'", some.name)
+
+    assert (await work.claim(some)).work == []
+    due_at = [row["due_at"] for row in await work.rows(some)]
+    assert seconds - 1 < (due_at[1] - due_at[0]).total_seconds() < seconds + 1
+
+    await work.expire(some)
+    (head,) = (await work.claim(some)).work
+    await work.settle(claims.done, some, [head])
+    assert [one.key for one in (await work.claim(some)).work] == ["1"]
+
+
 async def test_success_is_believed_of_whoever_had_it_and_failure_only_of_who_has_it(work: Engine) -> None:
     some = kind()
     await work.add(uuid7(), some, "a")
