@@ -62,7 +62,7 @@ REFERENCES = {
     "priceBookId": "price-books",
     "opportunityId": "opportunities",
 }
-PHONE = "+49 (0)30 123-456"
+PHONE, SHORTEST_PHONE = "+49 (0)30 123-456", "00000"  # the other one fits the pattern, and is no number
 MEANT: Mapping[str, Mapping[str, Any]] = {
     "batch": {
         "operations": [
