@@ -16,6 +16,7 @@ VOLATILE = (
     (re.compile(r'(ETag: "\d+)-\w+"', re.IGNORECASE), r'\1-<shape>"'),
     (re.compile(r'("(?:nextCursor|cursor|sequence)": ?)"[^"]+"'), r'\1"<position>"'),
     (re.compile(r"\br=\d+;t=\d+"), "r=<left>;t=<seconds>"),
+    (re.compile(r"^(HTTP/1\.1 \d{3}) .*$", re.MULTILINE), r"\1"),  # words of the interpreter, and others from 3.13 on
 )
 
 
