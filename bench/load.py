@@ -39,9 +39,8 @@ def neighbour(place: Place, data: Data) -> Iterator[Line]:
     alone, beside = [], []
     with serving("product", "bench.product:app", product_environment(place)) as product:
         _ask_as_victim(product, by, victim)
-        drive(
-            product.port, _batches([by.get(noisy) for _ in range(PER_MINUTE)])
-        )  # so that nothing is left of its minute
+        # So that nothing is left of its minute, and it is refused from the first round on.
+        drive(product.port, _batches([by.get(noisy) for _ in range(PER_MINUTE)]))
         for _ in range(ROUNDS):
             alone.append(_ask_as_victim(product, by, victim))
             with _noise(product, by, noisy):
