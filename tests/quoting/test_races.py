@@ -19,34 +19,35 @@ async def numbers(client: Client) -> list[int]:
     return sorted(int(one["number"].rpartition("-")[2]) for one in found if one["number"])
 
 
-async def all_at_once(client: Client, quote: dict[str, Any], rival: str) -> list[tuple[str, int]]:
-    """Ten times accept and ten times the other, each with the status of its answer."""
+async def all_at_once(client: Client, quote: dict[str, Any], *verbs: str) -> list[tuple[str, int]]:
+    """Each ten times, in turns, with the status of its answer."""
 
     async def send(verb: str) -> tuple[str, int]:
         answer = await (client.delete(f"/quotes/{quote['id']}") if verb == "delete" else turn(client, quote, verb))
         return verb, answer.status_code
 
-    return list(await asyncio.gather(*(send(verb) for verb in ("accept", rival) * 10)))
+    return list(await asyncio.gather(*(send(verb) for verb in verbs * 10)))
 
 
+@pytest.mark.parametrize("is_first", [True, False], ids=["accept first", "accept second"])
 @pytest.mark.parametrize("rival", ["reject", "revise", "delete", "accept"])
-async def test_an_accept_beside_others_has_one_outcome(client: Client, rival: str) -> None:
+async def test_an_accept_beside_others_has_one_outcome(client: Client, rival: str, is_first: bool) -> None:
     quote = await present(client)
-    answers = await all_at_once(client, quote, rival)
+    answers = await all_at_once(client, quote, *(("accept", rival) if is_first else (rival, "accept")))
     done = Counter(verb for verb, status in answers if status < 300)
     assert {status for _, status in answers if status >= 300} <= ({404, 409} if done["delete"] else {409})
     assert done["accept"] + done["reject"] + done["delete"] == 1
     assert done["revise"] <= 1
     now = await client.get(f"/quotes/{quote['id']}")
-    expected = {"accept": "accepted", "reject": "rejected"}
-    assert [now.json().get("status")] == [expected.get(verb) for verb in ("accept", "reject", "delete") if done[verb]]
+    outcomes = {"accept": "accepted", "reject": "rejected", "delete": 404}
+    assert [now.json()["status"]] == [outcome for verb, outcome in outcomes.items() if done[verb]]
 
 
 async def test_a_lock_that_is_left_out_is_found(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     async def none(*_: object) -> None: ...
 
     monkeypatch.setattr(Quotes, "lock", none)
-    rounds = [await all_at_once(client, await present(client), "reject") for _ in range(3)]
+    rounds = [await all_at_once(client, await present(client), "accept", "reject") for _ in range(3)]
     assert any(sum(status < 300 for _, status in answers) > 1 for answers in rounds)
 
 
