@@ -29,11 +29,11 @@ async def all_at_once(client: Client, quote: dict[str, Any], *verbs: str) -> lis
     return list(await asyncio.gather(*(send(verb) for verb in verbs * 10)))
 
 
-@pytest.mark.parametrize("is_first", [True, False], ids=["accept first", "accept second"])
+@pytest.mark.parametrize("begins", ["accept", "rival"])
 @pytest.mark.parametrize("rival", ["reject", "revise", "delete", "accept"])
-async def test_an_accept_beside_others_has_one_outcome(client: Client, rival: str, is_first: bool) -> None:
+async def test_an_accept_beside_others_has_one_outcome(client: Client, rival: str, begins: str) -> None:
     quote = await present(client)
-    answers = await all_at_once(client, quote, *(("accept", rival) if is_first else (rival, "accept")))
+    answers = await all_at_once(client, quote, *(("accept", rival) if begins == "accept" else (rival, "accept")))
     done = Counter(verb for verb, status in answers if status < 300)
     assert {status for _, status in answers if status >= 300} <= ({404, 409} if done["delete"] else {409})
     assert done["accept"] + done["reject"] + done["delete"] == 1
