@@ -5,13 +5,14 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from tests.servers import short_lived_folder
 
 READY_WITHIN_S = 300
 STOPS_WITHIN_S = 60
@@ -32,7 +33,7 @@ def up(*, seed: str = "none") -> Iterator[Product]:
 
     It may call receivers of webhooks on this machine.
     """
-    folder = Path(tempfile.mkdtemp(prefix="rapport-up-"))
+    folder = short_lived_folder("rapport-up-")
     folder.chmod(0o755)
     ready, output = folder / "ready.json", folder / "output"
     given = ["--port", "0", "--state", str(folder / "state"), "--ready-file", str(ready), "--seed", seed]

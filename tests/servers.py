@@ -37,6 +37,8 @@ BUILTIN_LOCALE, SINCE = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"
 POSTGRES = {"listen_addresses": "", "fsync": "off", "full_page_writes": "off"}
 POSTGRES |= {"max_wal_size": "1GB"}  # else by the size of a segment: there would be checkpoints all the time
 POSTGRES |= {"timezone": "UTC", "max_connections": "200", "unix_socket_permissions": "0700"}
+# Servers are thousands of files that are made and removed again, and with a disk that takes half of the kernel's time.
+MEMORY, ROOM_BYTES = Path("/dev/shm"), 8_000_000_000  # folders in it have names that nobody knows before
 VALKEY = ["--port", "0", "--save", "", "--appendonly", "no", "--databases", "64", "--unixsocketperm", "700"]
 
 
@@ -161,7 +163,7 @@ class Nursery:
     """The servers of one process: the first is made from nothing, the others are copies of its folder."""
 
     def __init__(self, seed: Path | None = None) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="rapport-tests-"))
+        self._folder = short_lived_folder("rapport-tests-")
         ACCOUNT.owns(self._folder)
         self._seed = seed
         self._running: list[Server] = []
@@ -204,6 +206,20 @@ class Nursery:
 
     def _new_folder(self) -> Path:
         return self._folder / str(next(self._numbers))
+
+
+def short_lived_folder(prefix: str) -> Path:
+    """For servers and what they keep: in memory where the system has plenty to spare, and programs may run from it."""
+    return Path(tempfile.mkdtemp(prefix=prefix, dir=MEMORY if _has_room(MEMORY) else None))
+
+
+def _has_room(folder: Path) -> bool:
+    try:
+        there = os.statvfs(folder)
+    except FileNotFoundError:
+        return False
+    is_ours = os.access(folder, os.W_OK) and not there.f_flag & os.ST_NOEXEC
+    return is_ours and there.f_bavail * there.f_frsize >= ROOM_BYTES
 
 
 async def _fill(postgres: Postgres) -> None:

@@ -9,6 +9,7 @@ import pytest
 from app.local.account import Account, name_of, server_account
 from tests.operation.crm import Crm
 from tests.operation.installation import Installation, installation
+from tests.servers import short_lived_folder
 
 MYSELF = Account(os.geteuid(), os.getegid(), name_of(os.geteuid()))
 
@@ -18,7 +19,7 @@ Started = Callable[..., Crm]
 @pytest.fixture(scope="session")
 def installed() -> Iterator[Callable[[Account], Installation]]:
     """A home for an account, in which the product can be run as if it had been installed there."""
-    top = Path(tempfile.mkdtemp(prefix="rapport operation "))
+    top = short_lived_folder("rapport operation ")
     top.chmod(0o755)
     made: dict[str, Installation] = {}
 
