@@ -106,13 +106,13 @@ async def test_the_server_shows_the_committed_document(world: World) -> None:
         assert (shown.headers["content-type"], shown.text) == ("application/json", COMMITTED.read_text())
 
 
-def test_two_processes_write_the_same_bytes() -> None:
-    argv = [sys.executable, "-c", "from app.main import openapi_text; print(openapi_text(), end='')"]
-    written = [
-        subprocess.run(argv, env=os.environ | {"PYTHONHASHSEED": seed}, capture_output=True, check=True).stdout
-        for seed in ("1", "2")
-    ]
-    assert written[0] == written[1] == COMMITTED.read_bytes()
+def test_the_command_prints_and_checks_the_same_bytes_in_every_process() -> None:
+    def openapi(hash_seed: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+        argv = [sys.executable, "-m", "app.cli", "openapi", *arguments]
+        return subprocess.run(argv, env=os.environ | {"PYTHONHASHSEED": hash_seed}, capture_output=True, check=False)
+
+    assert openapi("1").stdout == COMMITTED.read_bytes()
+    assert openapi("2", "--check").returncode == 0
 
 
 def test_a_line_of_the_committed_document_says_one_thing() -> None:

@@ -40,15 +40,6 @@ def somebody(installed: Callable[[Account], Installation]) -> Installation:
     return installed(server_account())
 
 
-@pytest.fixture(scope="package")
-def living(installed: Callable[[Account], Installation]) -> Iterator[Crm]:
-    """One that runs while all of these do, with two API processes."""
-    one = Crm(installed(MYSELF), "living")
-    one.up("--workers", "2")
-    yield one
-    one.end()
-
-
 @pytest.fixture
 def crm(installed: Callable[[Account], Installation]) -> Iterator[Started]:
     """Makes one on a folder of its own; whatever was started on it is ended with the test."""
