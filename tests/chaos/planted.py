@@ -1,6 +1,7 @@
 """Each planted bug in a worker of its own, which serves one tenant: all at once, on one stage."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
@@ -8,7 +9,7 @@ from random import Random
 from tests.chaos import patches
 from tests.chaos.processes import Process
 from tests.chaos.receivers import Manner
-from tests.chaos.run import probe
+from tests.chaos.run import ask_for_what_is_missing
 from tests.chaos.stage import Stage, Tenant
 from tests.chaos.waiting import until
 from tests.chaos.writers import Writer
@@ -16,7 +17,8 @@ from tests.chaos.writers import Writer
 WRITERS, WRITES = 4, 14
 STARTED, STARTS_WITHIN_S = "worker started", 100.0
 ROUNDS = 4  # whether a reader comes just between two writers is a matter of chance
-DRAINS_WITHIN_S = 5.0
+DRAINS_WITHIN_S, LOOKS_EVERY_S = 5.0, 0.25
+PENDING = "still pending"
 DELAY_S = 0.01  # of every piece on its way to the database, which keeps transactions of clients open side by side
 NOBODY = "redis://127.0.0.1:1/0"
 
@@ -42,7 +44,7 @@ PLANTS = (
     Plant(patches.marks_before_sending.__name__, "are lost", fails=0.3),
     Plant(patches.forgets_what_failed.__name__, "are lost", fails=0.3),
     Plant(patches.minds_no_order.__name__, "out of order", fails=0.3),
-    Plant(patches.never_sweeps.__name__, "still pending", has_bell=False),
+    Plant(patches.never_sweeps.__name__, PENDING, has_bell=False),
     Plant(patches.reads_by_number_alone.__name__, "are lost", creates=0.8),
     Plant(patches.leases_too_shortly.__name__, "without any cause", takes_s=0.5),
 )
@@ -74,8 +76,33 @@ async def _play(stage: Stage, random: Random, parts: Sequence[tuple[Plant, Tenan
         for writer in writers:
             group.create_task(writer.run(WRITES))
     stage.postgres_of_apis.delay_s = 0.0
-    await stage.drained(DRAINS_WITHIN_S)
-    await probe(stage, writers)
+    await _told(stage, parts)
+    if unknown := [(plant, tenant) for plant, tenant in parts if not _is_seen(plant, _said(stage, tenant))]:
+        await ask_for_what_is_missing(stage, writers)
+        await _told(stage, unknown)
+    for writer in writers:
+        writer.close()
+
+
+async def _told(stage: Stage, parts: Sequence[tuple[Plant, Tenant]]) -> None:
+    """Until of each its bug is seen, or all has arrived, or nothing comes any more."""
+    async with asyncio.TaskGroup() as group:
+        for plant, tenant in parts:
+            group.create_task(_told_of(stage, plant, tenant))
+
+
+async def _told_of(stage: Stage, plant: Plant, tenant: Tenant) -> None:
+    """What is pending at first may still come: that is a bug only when nothing comes any more.
+
+    Where there is none, what failed comes again after a pause as long as that.
+    """
+    since, missing, quiet_s = time.monotonic(), stage.missing_of(tenant), DRAINS_WITHIN_S * (1 if plant.bug else 2)
+    while missing and time.monotonic() < since + quiet_s:
+        if plant.bug and plant.breach != PENDING and _is_seen(plant, _said(stage, tenant)):
+            return
+        await asyncio.sleep(LOOKS_EVERY_S)
+        before, missing = missing, stage.missing_of(tenant)
+        since = since if missing == before else time.monotonic()
 
 
 async def _until_started(workers: Sequence[Process]) -> None:

@@ -93,12 +93,16 @@ async def beside(stage: Stage, readers: Sequence[Follower] = ()) -> AsyncIterato
 
 
 async def probe(stage: Stage, writers: Sequence[Writer]) -> None:
+    if stage.missing():
+        await ask_for_what_is_missing(stage, writers)
+        await stage.drained(PROBES_FOR_S)
+    for writer in writers:
+        writer.close()
+
+
+async def ask_for_what_is_missing(stage: Stage, writers: Sequence[Writer]) -> None:
     """What is missing is lost if the next version of its record arrives: so there is one."""
     missing = {record for _, record, _ in stage.missing()}
     for writer in writers:
         for record in missing & writer.records.keys():
             await writer.update(record)
-    if missing:
-        await stage.drained(PROBES_FOR_S)
-    for writer in writers:
-        writer.close()

@@ -169,6 +169,9 @@ class Stage:
         """Endpoint, record and version of what was acknowledged and has not been delivered."""
         return self._missing
 
+    def missing_of(self, tenant: Tenant) -> set[tuple[str, str, int]]:
+        return {one for one in self._missing if one[0] in self._endpoints[tenant.id]}
+
     async def drained(self, within_s: float) -> float:
         """How long it took until everything acknowledged had been delivered.
 
