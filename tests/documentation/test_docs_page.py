@@ -9,6 +9,7 @@ from app.api import docs
 from tests.documentation.browser import served, show
 from tests.world import World
 
+WHOLE_PAGE_PX = 40_000  # of a long list of operations the page renders no more than the window shows
 LOADED = re.compile(r'(?:src|href)="([^"]+)"')
 
 
@@ -63,7 +64,7 @@ async def test_an_unknown_file_of_the_page_is_a_problem(visitor: httpx.AsyncClie
 @pytest.mark.browser
 async def test_a_browser_without_a_network_shows_every_operation(world: World, tmp_path: Path) -> None:
     async with served(world.app) as url:
-        shown = await show(f"{url}/docs", tmp_path)
+        shown = await show(f"{url}/docs", tmp_path, height_px=WHOLE_PAGE_PX)
         async with httpx.AsyncClient(base_url=url) as visitor:
             paths = (await visitor.get("/openapi.json")).json()["paths"]
     assert len(paths) > 10
