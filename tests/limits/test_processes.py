@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from app.domain.kernel.ids import uuid7
-from tests.servers import Servers
+from tests.servers import Nursery, Servers
 
 pytestmark = pytest.mark.own_server
 
@@ -22,11 +22,20 @@ LIMIT = 60
 AT_ONCE = 4
 
 
-@pytest.fixture
-def sockets(own_server: Servers, tmp_path: Path) -> Iterator[list[Path]]:
-    paths = [tmp_path / f"{number}.sock" for number in range(PROCESSES)]
+@pytest.fixture(scope="module")
+def servers(nursery: Nursery) -> Iterator[Servers]:
+    """Of this module alone; both run again at the end of each test."""
+    started = nursery.start()
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="module")
+def sockets(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Path]]:
+    folder = tmp_path_factory.mktemp("sockets")
+    paths = [folder / f"{number}.sock" for number in range(PROCESSES)]
     serve = [sys.executable, "-m", "uvicorn", "tests.limits.serving:application", "--log-level", "error", "--uds"]
-    environment = os.environ | {"REDIS_URL": own_server.place.redis_url}
+    environment = os.environ | {"REDIS_URL": servers.place.redis_url}
     processes = [subprocess.Popen([*serve, str(path)], env=environment) for path in paths]
     yield paths
     for process in processes:
@@ -79,11 +88,11 @@ async def test_three_processes_at_ten_times_the_limit_admit_the_limit_together(c
     assert 0.95 * LIMIT <= admitted <= 1.05 * LIMIT
 
 
-async def test_without_redis_each_process_admits_its_share_and_with_it_they_share_again(own_server, clients):
-    own_server.valkey.kill()
+async def test_without_redis_each_process_admits_its_share_and_with_it_they_share_again(servers, clients):
+    servers.valkey.kill()
     await until(clients, "apart")
     assert await flood(clients) == [LIMIT // PROCESSES] * PROCESSES
-    own_server.valkey.start()
+    servers.valkey.start()
     await until(clients, str(PROCESSES))
     admitted = sum(await flood(clients))
     assert 0.95 * LIMIT <= admitted <= 1.05 * LIMIT
