@@ -1,38 +1,21 @@
 """A server that is told to stop leaves nobody without an answer."""
 
-import socket
 import threading
-import time
-from urllib.parse import urlsplit
 
 import pytest
 
 from app.local.serving import DRAIN_S
 from tests.fuzz.server import serving
+from tests.operation.connections import REQUEST, connected, idle
 from tests.world import Client, Place
 
 pytestmark = pytest.mark.own_server
-ANSWERS_WITHIN_S = 60
-REQUEST = b"GET /health/live HTTP/1.1\r\nHost: test\r\n\r\n"
 STREAM = "GET /api/v1/events/stream HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {}\r\n\r\n"
 # Waits for a first request as long as it may, so that on a slow machine the request is there in time.
 PATIENT = (
     "-c",
     f"from app.cli import main; from app.local import serving; serving.FIRST_REQUEST_S = {DRAIN_S}; main()",
 )
-
-
-def connected(url: str) -> socket.socket:
-    return socket.create_connection((urlsplit(url).hostname, urlsplit(url).port), timeout=ANSWERS_WITHIN_S)
-
-
-def idle(url: str) -> socket.socket:
-    """A connection that the server has: it takes them in their order, and has answered on a later one."""
-    connection = connected(url)
-    with connected(url) as later:
-        later.sendall(REQUEST)
-        assert later.recv(4096).startswith(b"HTTP/1.1 200")
-    return connection
 
 
 def test_what_is_asked_on_a_connection_made_just_before_is_answered(place: Place, client: Client) -> None:
@@ -57,12 +40,3 @@ def test_what_is_asked_on_a_connection_made_just_before_is_answered(place: Place
 
     assert answer.startswith(b"HTTP/1.1 200"), answer
     assert b"\r\nconnection: close\r\n" in answer.lower(), answer
-
-
-def test_a_connection_on_which_nothing_is_asked_does_not_hold_it_up(place: Place) -> None:
-    with serving(place) as url:
-        connection = idle(url)
-        begun = time.monotonic()
-    assert time.monotonic() - begun < DRAIN_S
-    assert connection.recv(1) == b""
-    connection.close()

@@ -13,6 +13,7 @@ from app.repositories.tail import Tail
 from tests.factories.accounts import make_account
 from tests.forgotten import crash
 from tests.fuzz.server import serving
+from tests.operation.connections import idle
 from tests.servers import Servers
 from tests.stream.reading import connected, listening
 from tests.world import Client, Place, World
@@ -20,7 +21,7 @@ from tests.world import Client, Place, World
 pytestmark = pytest.mark.own_server
 
 
-async def test_a_server_that_is_told_to_stop_ends_its_streams_and_the_next_one_goes_on(
+async def test_a_server_that_is_told_to_stop_ends_its_streams_and_silent_connections_and_the_next_one_goes_on(
     place: Place, client: Client
 ) -> None:
     async with AsyncExitStack() as stack:
@@ -28,9 +29,11 @@ async def test_a_server_that_is_told_to_stop_ends_its_streams_and_the_next_one_g
             source = await stack.enter_async_context(connected(url, client.key))
             made = [await make_account(client) for _ in range(2)]
             assert [(await source.next()).data["recordId"] for _ in made] == [one["id"] for one in made]
+            silent = stack.enter_context(idle(url))
             begun = time.monotonic()
         assert time.monotonic() - begun < DRAIN_S
         assert await source.until_its_end() == []
+        assert silent.recv(1) == b""
     missed = await make_account(client)
     with serving(place) as url:
         async with connected(url, client.key, source.parser.last_id) as source:
