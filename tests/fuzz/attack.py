@@ -20,7 +20,7 @@ from app.api.route import ApiRoute
 from app.api.v1.routes import PREFIX
 
 SEED = 20261122
-EXAMPLES = 30
+EXAMPLES = 15
 PHASES = ("examples", "coverage", "fuzzing", "stateful")
 # An example is sent as it stands in the document, not again with each value of an earlier answer.
 HOW = {"examples": {"extra-data-sources": {"responses": False}}}

@@ -10,7 +10,7 @@ from app.main import openapi_text
 
 THOROUGHLY_AT = ContactService.kind.plural
 OBJECTS = {kind.plural for kind in OBJECT_TYPES}
-REPEATED_EXAMPLES = 4  # beside the thirty of what has code of its own
+REPEATED_EXAMPLES = 4  # beside the fifteen of what has code of its own
 SHARED = {
     (route.method, route.path.removeprefix(f"/{THOROUGHLY_AT}")) for route in record_router(ContactService, CATALOG)
 }
