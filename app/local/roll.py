@@ -70,10 +70,13 @@ class Roll:
             if not Path("/proc/self/fd").exists():
                 os.kill(pid, 0)
                 return True
-            return any(os.path.samestat(mine, entry.stat()) for entry in _open_files(descriptors))
+            return any(_leads_to(mine, one) for one in descriptors.iterdir())
         except OSError:
             return False
 
 
-def _open_files(descriptors: Path) -> list[Path]:
-    return [entry for entry in descriptors.iterdir() if entry.exists()]
+def _leads_to(file: os.stat_result, descriptor: Path) -> bool:
+    try:
+        return os.path.samestat(file, descriptor.stat())
+    except OSError:  # closed meanwhile: whoever works opens and closes files all the time
+        return False

@@ -41,6 +41,9 @@ WRITTEN = """
 select string_agg(quote_ident(attname), ', ' order by attnum) from pg_attribute
  where attrelid = quote_ident($1)::regclass and attnum > 0 and not attisdropped and attgenerated = ''
 """
+TYPE_OF = """
+select format_type(atttypid, null) from pg_attribute where attrelid = quote_ident($1)::regclass and attname = $2
+"""
 MAKE = {
     "user": make_user,
     "account": make_account,
@@ -137,14 +140,9 @@ def together(kind: AnyObject, column: str) -> str:
     return f', "{currency}" = coalesce("{currency}", \'CHF\')' if currency in kind.table.c else ""
 
 
-async def another(place: Place, table: str, column: str) -> str:
+async def another(world: World, table: str, column: str) -> str:
     """The expression for another value of the column."""
-    async with place.connect() as administrator:
-        type_ = await administrator.fetchval(
-            "select format_type(atttypid, null) from pg_attribute"
-            " where attrelid = quote_ident($1)::regclass and attname = $2",
-            *(table, column),
-        )
+    [(type_,)] = await world.look(TYPE_OF, table, column)
     return OTHER[type_].format(f'"{table}"."{column}"')
 
 
@@ -172,17 +170,17 @@ async def test_random_writes_of_every_kind_leave_nothing_to_find(own: World, see
 async def test_no_column_of_a_record_can_be_changed_by_hand(
     own: World, leaves: Leaves, kinds: Sequence[AnyObject]
 ) -> None:
-    changes = [(kind.table.name, await changed_by_hand(own.place, leaves, kind)) for kind in kinds]
+    changes = [(kind.table.name, await changed_by_hand(own, leaves, kind)) for kind in kinds]
 
     assert await unnoticed(own.place, *changes) == []
 
 
-async def changed_by_hand(place: Place, leaves: Leaves, kind: AnyObject) -> dict[UUID, str]:
+async def changed_by_hand(world: World, leaves: Leaves, kind: AnyObject) -> dict[UUID, str]:
     """For each column the change of it, by the record that it is of."""
     changes = {}
     for column in columns_of(kind):
         leaf = await leaves.make(kind.name)
-        value = await another(place, kind.table.name, column)
+        value = await another(world, kind.table.name, column)
         both = together(kind, column)
         change = f"""update "{kind.table.name}" set "{column}" = {value}{both} where id = '{leaf}'"""
         changes[leaf] = ALONE.get(column, "") + change
@@ -193,7 +191,7 @@ async def test_no_column_of_the_bin_can_be_changed_by_hand(own: World, leaves: L
     changes = {}
     for column in table_of(Binned).c:
         leaf = await leaves.bin()
-        value = await another(own.place, "bin", column.name)
+        value = await another(own, "bin", column.name)
         changes[leaf] = f"update bin set {column.name} = {value} where record_id = '{leaf}'"
 
     assert await unnoticed(own.place, ("bin", changes)) == []
@@ -203,7 +201,7 @@ async def test_no_member_of_what_the_bin_keeps_can_be_changed_by_hand(own: World
     changes = {}
     for column in columns_of(CATALOG["product"]):
         leaf = await leaves.bin()
-        value = await another(own.place, "product", column)
+        value = await another(own, "product", column)
         member = f"(select {value} from jsonb_populate_record(null::product, data) as product)"
         changes[leaf] = (
             f"update bin set data = data || jsonb_build_object('{column}', {member}) where record_id = '{leaf}'"

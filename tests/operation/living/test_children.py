@@ -87,6 +87,17 @@ async def test_the_next_supervisor_ends_the_survivors_of_the_last_one(roll: Roll
         roll.descriptor = Roll(tmp_path / "roll").descriptor
 
 
+async def test_a_survivor_is_told_to_stop_while_it_opens_and_closes_files(roll: Roll, tmp_path: Path) -> None:
+    async def is_busy(_: int) -> bool:
+        return (tmp_path / "busy").exists()
+
+    code = "import os, pathlib; pathlib.Path('busy').touch()\nwhile True: os.close(os.open(os.devnull, os.O_RDONLY))"
+    await roll.begin()
+    busy = Program("The child", [sys.executable, "-c", code], {}, ready=is_busy, folder=tmp_path)
+    async with running(Child(busy, roll, print)) as (survivor,):
+        assert all(roll._holds(survivor.pid) for _ in range(2_000))
+
+
 def test_a_survivor_that_ends_before_it_is_told_to_is_no_failure(roll: Roll, monkeypatch: pytest.MonkeyPatch) -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         roll.enrol(ended.pid, signal.SIGCONT)
