@@ -53,12 +53,14 @@ class Proxy:
             await asyncio.sleep(random.uniform(0.5, 2))
             self.delay_s = 0.0
             return
-        if how is not Cut.reset:
-            for one in pairs:
-                one.held = how is Cut.half_open
-                one.deaf = how is Cut.deaf
-            await asyncio.sleep(random.uniform(0.5, 4 if how is Cut.half_open else 1))
-        self.reset(pairs)
+        try:
+            if how is not Cut.reset:
+                for one in pairs:
+                    one.held = how is Cut.half_open
+                    one.deaf = how is Cut.deaf
+                await asyncio.sleep(random.uniform(0.5, 4 if how is Cut.half_open else 1))
+        finally:  # also when the run is over before
+            self.reset(pairs)
 
 
 class Side(asyncio.Protocol):

@@ -1,8 +1,9 @@
 """What the proxies of the chaos kit do to a connection is what a network may do to it, and no more."""
 
 import asyncio
+from random import Random
 
-from tests.chaos.proxies import Dial, Proxy
+from tests.chaos.proxies import Cut, Dial, Proxy
 
 
 def dial_to(port: int) -> Dial:
@@ -28,3 +29,28 @@ async def test_pieces_keep_their_order_when_a_delay_ends() -> None:
         assert await asyncio.wait_for(came.get(), 10) == b"123"
         writer.close()
         proxy.close()
+
+
+async def test_a_cut_that_is_called_off_leaves_no_connection_open() -> None:
+    """Half open means that one side has gone and the other was not told: it is the proxy that has to end it."""
+    over = asyncio.Event()
+
+    async def wait(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        assert await reader.read() == b""
+        writer.close()
+        over.set()
+
+    async with await asyncio.start_server(wait, "127.0.0.1", 0) as server:
+        proxy = Proxy(dial_to(server.sockets[0].getsockname()[1]))
+        await proxy.start()
+        _, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+        async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+            while not all(one.server for one in proxy.pairs) or not proxy.pairs:
+                await asyncio.sleep(0.01)
+            cut = tasks.create_task(proxy.cut(Cut.half_open, Random(1), share=1.0))
+            await asyncio.sleep(0.05)
+            writer.close()
+            await asyncio.sleep(0.05)
+            cut.cancel()
+        proxy.close()
+        await asyncio.wait_for(over.wait(), 10)
