@@ -7,7 +7,7 @@ not see the patterns when it plans: it would take a common one for a reason to r
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, TypeAlias
 
 from sqlalchemy import (
@@ -16,7 +16,7 @@ from sqlalchemy import (
     FromClause,
     Integer,
     Select,
-    Subquery,
+    TableClause,
     Text,
     and_,
     bindparam,
@@ -37,14 +37,15 @@ from app.domain.kernel.object_type import AnyObject
 from app.domain.kernel.query import RELEVANCE
 from app.domain.kernel.schema import Schema
 from app.domain.kernel.search import CANDIDATES, FEW, MATCHED, Sought, SoughtShape
-from app.repositories.compile import CACHE, of_tenant, read_view, visible
+from app.repositories.compile import CACHE, every_column, of_tenant, part, read_view, visible
 from app.repositories.condition import matching
 from app.repositories.projection import as_json, document
 from app.repositories.session import Session
 
 EXTERNAL_IDS = "external_ids"
 Test: TypeAlias = Callable[[ColumnElement[Any]], ColumnElement[bool]]
-TEXT = Text()
+TEXT, INTEGER = Text(), Integer()
+TEXTS = ARRAY(TEXT)
 _SPACE: ColumnElement[str] = literal_column("' '")
 _NOTHING: ColumnElement[str] = literal_column("''")
 _STEP, _AT_START, _TOGETHER, _WHOLE = 100, 30, 15, 60
@@ -56,8 +57,8 @@ def document_of(kind: AnyObject, source: FromClause, texts: Sequence[str]) -> Co
     if EXTERNAL_IDS in texts:
         parts.append(cast(func.jsonb_path_query_array(source.c.external_ids, literal_column("'$.*'")), Text()))
     together = parts[0] if parts else _NOTHING
-    for part in parts[1:]:
-        together = together.concat(_SPACE).concat(part)
+    for one in parts[1:]:
+        together = together.concat(_SPACE).concat(one)
     return func.app_search(together)
 
 
@@ -129,7 +130,7 @@ class Matching:
         return found.limit(_number(CANDIDATES)).cte(f"{self.kind.name}_{name}")
 
     def _whole(self, text: ColumnElement[Any]) -> ColumnElement[bool]:
-        return _words(text).contains(_hidden("words", ARRAY(Text())))
+        return _words(text).contains(_hidden("words", TEXTS))
 
     def _begun(self, text: ColumnElement[Any]) -> ColumnElement[bool]:
         return and_(*(text.like(_hidden(f"begun{place}")) for place in range(len(self.shape.forgiving))))
@@ -139,9 +140,7 @@ class Matching:
 
     def _alike(self, text: ColumnElement[Any]) -> ColumnElement[bool]:
         alike = [
-            _words(text).overlap(_hidden(f"alike{place}", ARRAY(Text())))
-            if forgiving
-            else text.like(_hidden(f"begun{place}"))
+            _words(text).overlap(_hidden(f"alike{place}", TEXTS)) if forgiving else text.like(_hidden(f"begun{place}"))
             for place, forgiving in enumerate(self.shape.forgiving)
         ]
         return and_(*alike)
@@ -180,18 +179,18 @@ def everywhere(kinds: Sequence[AnyObject], shape: SoughtShape, schema: Schema) -
 
 def _group(matching: Matching, place: int) -> Select[Any]:
     """The hits of one kind, and by what groups are ordered."""
-    kind, found, limit = matching.kind, matching.found(), _parameter("limit", Integer())
+    kind, found, limit = matching.kind, matching.found(), _parameter("limit", INTEGER)
     best_some = select(found).order_by(*_best_first(found)).limit(limit + _number(1))
-    rows = in_order(kind, best_some.subquery(f"{kind.name}_best"))
+    rows, records = in_order(kind, best_some.subquery(f"{kind.name}_best"))
     hit, within = _hit(matching, rows), rows.c.place <= limit
     shown = aggregate_order_by(func.row_to_json(hit.table_valued(), type_=JSON), rows.c.place)
     columns = (
-        literal_column(f"'{kind.name}'", Text()).label("object"),
+        literal_column(f"'{kind.name}'", TEXT).label("object"),
         func.json_agg(shown, type_=JSON).filter(within).label("hits"),
         (func.count() > limit).label("hasMore"),
     )
     named = rows.join(hit, true())
-    group = select(*columns).select_from(named).subquery(f"{kind.name}_group")
+    group = select(*columns).select_from(named).add_cte(records).subquery(f"{kind.name}_group")
     best = select(func.max(found.c[RELEVANCE.field])).scalar_subquery()
     shown_group = func.row_to_json(group.table_valued(), type_=JSON).label("body")
     return select(shown_group, best.label("best"), _number(place).label("place")).select_from(group)
@@ -202,7 +201,7 @@ def _hit(matching: Matching, rows: FromClause) -> LateralFromClause:
     kind, score = matching.kind, rows.c[RELEVANCE.field]
     fields = {field.name for field in matching.schema.fields(kind).values()}
     title = func.concat_ws(_SPACE, *(rows.c[name] for name in kind.title if name in fields))
-    ways = {number: literal_column(f"'{name}'", Text()) for number, name in enumerate(MATCHED, start=1)}
+    ways = {number: literal_column(f"'{name}'", TEXT) for number, name in enumerate(MATCHED, start=1)}
     doc = document(kind, rows, matching.schema)
     columns = (
         rows.c.id,
@@ -214,17 +213,18 @@ def _hit(matching: Matching, rows: FromClause) -> LateralFromClause:
     return select(*columns).select_from(doc).correlate(rows).lateral("hit")
 
 
-def with_records(kind: AnyObject, found: FromClause) -> Select[Any]:
-    """What was found with the columns of the read view."""
+def with_records(kind: AnyObject, found: FromClause, name: str, *more: ColumnElement[Any]) -> tuple[TableClause, CTE]:
+    """What was found with the columns of the read view, by the name under which a statement that adds it has it."""
     view = read_view(kind.table)
-    rows = select(*view.c, found.c[RELEVANCE.field]).select_from(found.join(view, found.c.id == view.c.id))
-    return rows.where(of_tenant(view))
+    rows = select(every_column(view), found.c[RELEVANCE.field], *more)
+    rows = rows.select_from(found.join(view, found.c.id == view.c.id)).where(of_tenant(view))
+    return part(kind.table, name, RELEVANCE.field, "place"), rows.cte(name)
 
 
-def in_order(kind: AnyObject, found: FromClause) -> Subquery:
+def in_order(kind: AnyObject, found: FromClause) -> tuple[TableClause, CTE]:
     """The same, with the place of each in the order of relevance."""
     place = func.row_number().over(order_by=_best_first(found)).label("place")
-    return with_records(kind, found).add_columns(place).subquery(f"{kind.name}_records")
+    return with_records(kind, found, f"{kind.name}_records", place)
 
 
 def _best_first(found: FromClause) -> tuple[ColumnElement[Any], ...]:
@@ -233,9 +233,10 @@ def _best_first(found: FromClause) -> tuple[ColumnElement[Any], ...]:
 
 def _words(text: ColumnElement[Any]) -> ColumnElement[Any]:
     """As the index has it, letter by letter."""
-    return func.array_remove(func.string_to_array(text, _SPACE), _NOTHING, type_=ARRAY(Text()))
+    return func.array_remove(func.string_to_array(text, _SPACE), _NOTHING, type_=TEXTS)
 
 
+@cache
 def _parameter(name: str, kind: TypeEngine[Any] = TEXT) -> ColumnElement[Any]:
     return bindparam(name, type_=kind, required=True)
 
@@ -250,10 +251,11 @@ def _together(ways: Sequence[CTE]) -> ColumnElement[int]:
 
 def _sum(parts: Sequence[ColumnElement[int]]) -> ColumnElement[int]:
     total = parts[0]
-    for part in parts[1:]:
-        total = total + part
+    for one in parts[1:]:
+        total = total + one
     return total
 
 
+@cache
 def _number(value: int) -> ColumnElement[int]:
-    return literal_column(str(value), Integer())
+    return literal_column(str(value), INTEGER)

@@ -33,9 +33,10 @@ async def test_pieces_keep_their_order_when_a_delay_ends() -> None:
 
 async def test_a_cut_that_is_called_off_leaves_no_connection_open() -> None:
     """Half open means that one side has gone and the other was not told: it is the proxy that has to end it."""
-    over = asyncio.Event()
+    met, over = asyncio.Event(), asyncio.Event()
 
     async def wait(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        met.set()
         assert await reader.read() == b""
         writer.close()
         over.set()
@@ -45,8 +46,7 @@ async def test_a_cut_that_is_called_off_leaves_no_connection_open() -> None:
         await proxy.start()
         _, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
         async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
-            while not all(one.server for one in proxy.pairs) or not proxy.pairs:
-                await asyncio.sleep(0.01)
+            await met.wait()
             cut = tasks.create_task(proxy.cut(Cut.half_open, Random(1), share=1.0))
             await asyncio.sleep(0.05)
             writer.close()
