@@ -87,7 +87,7 @@ async def test_the_next_supervisor_ends_the_survivors_of_the_last_one(roll: Roll
         roll.descriptor = Roll(tmp_path / "roll").descriptor
 
 
-async def test_a_survivor_is_told_to_stop_while_it_opens_and_closes_files(roll: Roll, tmp_path: Path) -> None:
+async def test_a_survivor_is_found_while_it_opens_and_closes_files(roll: Roll, tmp_path: Path) -> None:
     async def is_busy(_: int) -> bool:
         return (tmp_path / "busy").exists()
 
